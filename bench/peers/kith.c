@@ -26,7 +26,7 @@ static const char *describe(const void *index)
     const struct kith_index *x = index;
     const struct index_options *o = segment_index_options(x->sealed.index);
     snprintf(text, sizeof(text), "sealed: %s codes, refined by %s, %s links; kernels: %s", index_code_name(o),
-             index_refine_name(o->refine), index_links_name(o->links), vek.name);
+             refine_name(o->refine), index_links_name(o->links), vek.name);
     return text;
 }
 
@@ -43,8 +43,8 @@ static unsigned refine_ks(const void *index, double ret[4])
     static const double coarse[] = {1.5, 3, 6}, fine[] = {1.2, 2.5};
     const struct kith_index *x = index;
     const struct index_options *o = segment_index_options(x->sealed.index);
-    bool is_coarse = o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits <= 4);
-    if (o->refine == REFINE_NONE || o->code == CODE_F32)
+    bool is_coarse = code_value_bits(index_code_type(o)) <= 4;
+    if (o->refine == REFINE_NONE || code_ops_of(o->code)->features & CODE_VALUES)
         return 0;
     memcpy(ret, is_coarse ? coarse : fine, is_coarse ? sizeof(coarse) : sizeof(fine));
     return is_coarse ? ARRAY_LEN(coarse) : ARRAY_LEN(fine);

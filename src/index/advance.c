@@ -3,7 +3,7 @@
  *
  * Codes are trained on the rows there are. They are trained again when there are twice as many
  * rows, or when many rows no longer fit. They are SQ8 where that finds the neighbours of some
- * sample rows, otherwise a finer kind (codes_next_kind()). New codes are made beside the old
+ * sample rows, otherwise a finer kind (code_take_finer()). New codes are made beside the old
  * ones, as fast as the pauses allow, and replace them at once; the links stay. A row that is
  * appended gets its code at once, and gives one to an earlier row without a code. So codes keep
  * up with writers, however seldom the background work runs. */
@@ -24,19 +24,13 @@
 #define RECALL       0.99
 #define VALUES_LARGE 1e15f /* beyond this, a distance by codes may overflow */
 
-/* Short rows take no more memory as values than as codes. */
-static enum code_kind first_kind(const struct segment_index *x)
-{
-    return codes_row_bytes(CODE_F32, 0, x->metric, x->dim) <= rows_stride(x->dim) ? CODE_F32 : CODE_SQ8;
-}
-
 static bool outgrown(const struct segment_index *x)
 {
     const struct codes *c = &x->codes;
     const bool clipped = c->clipped > codes_outliers_allowed(c->count);
     if (c->count == 0 || codes_is_full(c))
         return true;
-    if (c->kind == first_kind(x) && (c->kind == CODE_F32 || (c->sq8.lossless && !clipped)))
+    if (c->kind == code_to_build_on(x->metric, x->dim).kind && codes_are_lossless(c) && !clipped)
         return false;
     if (c->count >= 2 * (uint64_t)c->trained_rows && c->trained_rows < RETRAIN_ROWS_MAX)
         return true;
@@ -57,16 +51,16 @@ static void retrain_stop(struct segment_index *x)
     codes_fini(&x->next);
     codes_check_destroy(x->check);
     x->check = NULL;
-    sq8_sample_fini(&x->sample);
+    codes_sample_fini(&x->sample);
     x->retrain = RETRAIN_IDLE;
 }
 
 static int retrain_start(struct segment_index *x, const struct rows *vectors)
 {
-    int rc = sq8_sample_init(&x->sample, x->dim);
+    int rc = codes_sample_init(&x->sample, x->dim);
     if (rc < 0)
         return rc;
-    sq8_sample_trim(&x->sample, vectors, x->rows, x->dim);
+    codes_sample_trim(&x->sample, vectors, x->rows, x->dim);
     x->sample_next = 0;
     x->sample_rows = x->rows;
     x->retrain = RETRAIN_SAMPLING;
@@ -74,7 +68,7 @@ static int retrain_start(struct segment_index *x, const struct rows *vectors)
 }
 
 /* Begins to encode all rows with codes of that kind. */
-static int retrain_as(struct segment_index *x, enum code_kind kind, const struct rows *vectors,
+static int retrain_as(struct segment_index *x, struct code_type type, const struct rows *vectors,
                       const struct pause *pause)
 {
     const struct codes_training training = {
@@ -82,7 +76,7 @@ static int retrain_as(struct segment_index *x, enum code_kind kind, const struct
     codes_check_destroy(x->check);
     x->check = NULL;
     codes_fini(&x->next);
-    int rc = codes_init(&x->next, kind, kind == CODE_RABITQ ? 8 : 0, x->metric, x->dim);
+    int rc = codes_init(&x->next, type, x->metric, x->dim);
     if (rc == 0)
         rc = codes_train(&x->next, &training);
     if (rc != 0)
@@ -98,7 +92,7 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
 {
     uint32_t pending = 0;
     while (x->sample_next < x->sample_rows) {
-        sq8_sample_add(&x->sample, rows_at(vectors, x->sample_next), x->dim);
+        codes_sample_add(&x->sample, rows_at(vectors, x->sample_next), x->dim);
         x->sample_next++;
         pending += x->dim * (uint32_t)sizeof(float) * 4; /* costs four times as much as encoding */
         if (pending >= BYTES_PER_PAUSE) {
@@ -108,7 +102,7 @@ static int retrain_sample(struct segment_index *x, const struct rows *vectors, c
                 return rc;
         }
     }
-    return retrain_as(x, first_kind(x), vectors, pause);
+    return retrain_as(x, code_to_build_on(x->metric, x->dim), vectors, pause);
 }
 
 /* Encodes all rows; there may be more after any pause. Ends early when the codes are full. A row
@@ -139,9 +133,9 @@ static int check_next(struct segment_index *x, const struct rows *vectors, const
     const struct codes *c = &x->next;
     if (c->clipped > codes_outliers_allowed(c->count))
         return 0;
-    if (c->kind == CODE_F32 || c->sq8.lossless)
+    if (codes_are_lossless(c))
         return 1;
-    if (sq8_sample_largest(&x->sample, x->dim) > VALUES_LARGE)
+    if (codes_sample_largest(&x->sample, x->dim) > VALUES_LARGE)
         return 0;
     if (!x->check)
         x->check = codes_check_create(&(struct codes_checked){c, NULL, vectors, c->count}, QUERIES);
@@ -149,6 +143,14 @@ static int check_next(struct segment_index *x, const struct rows *vectors, const
         return -ENOMEM;
     const int rc = codes_check_run(x->check, NULL, pause);
     return rc != 0 ? rc : codes_check_recall(x->check, CANDIDATES, true) >= RECALL;
+}
+
+/* Begins again with a finer kind, as x->next misses neighbours. The values miss none. */
+static int retrain_finer(struct segment_index *x, const struct rows *vectors, const struct pause *pause)
+{
+    struct code_type type = {x->next.kind, x->next.bits};
+    check(code_take_finer(&type, x->metric, x->dim));
+    return retrain_as(x, type, vectors, pause);
 }
 
 /* Encodes all rows with the first kind of code that finds their neighbours. */
@@ -163,7 +165,7 @@ static int retrain_codes(struct segment_index *x, const struct rows *vectors, co
             return encode(x, &x->next, vectors, pause); /* rows that were appended meanwhile */
         }
         if (rc == 0)
-            rc = retrain_as(x, codes_next_kind(x->next.kind, x->metric, x->dim), vectors, pause);
+            rc = retrain_finer(x, vectors, pause);
         if (rc == 0)
             rc = encode(x, &x->next, vectors, pause);
     }

@@ -32,22 +32,6 @@
 
 /* -- names -- */
 
-const char *index_code_name(const struct index_options *o)
-{
-    static const char *const names[] = {"auto", "f32", "f16", "bf16", "sq8", "sq4", "rabitq"};
-    static const char *const bits[] = {"rabitq",  "rabitq1", "rabitq2", "rabitq3", "rabitq4",
-                                       "rabitq5", "rabitq6", "rabitq7", "rabitq8"};
-    if (o->code == CODE_RABITQ && o->code_bits < ARRAY_LEN(bits))
-        return bits[o->code_bits];
-    return (unsigned)o->code < ARRAY_LEN(names) ? names[o->code] : "?";
-}
-
-const char *index_refine_name(enum refine_kind kind)
-{
-    static const char *const names[] = {"auto", "none", "f32", "f16", "bf16"};
-    return (unsigned)kind < ARRAY_LEN(names) ? names[kind] : "?";
-}
-
 const char *index_links_name(enum links_kind kind)
 {
     static const char *const names[] = {"auto", "plain", "packed"};
@@ -121,11 +105,17 @@ int index_facts_read(struct index_facts *f, const struct rows *vectors, const st
 uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint32_t dim)
 {
     const struct index_kind *kind = index_kind_of(o->kind);
-    const bool held = o->refine == REFINE_F16 || o->refine == REFINE_BF16;
     if (!(kind->features & INDEX_CODES))
         return kind->row_bytes(o);
-    return codes_row_bytes(o->code, o->code_bits, metric, dim) + (held ? rows_stride((size_t)dim * 2) : 0) +
-           kind->row_bytes(o);
+    const struct code_type refine = {refine_code(o->refine), 0};
+    return code_row_bytes(index_code_type(o), metric, dim) +
+           (index_refine_is_held(o->refine) ? code_row_bytes(refine, metric, dim) : 0) + kind->row_bytes(o);
+}
+
+/* Of a code that was given. */
+static bool bits_are_open(const struct index_options *o)
+{
+    return o->code != CODE_AUTO && o->code_bits == 0 && code_ops_of(o->code)->bits_max > 0;
 }
 
 uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, uint32_t dim)
@@ -133,8 +123,8 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
     struct index_options most = *o;
     if (most.code == CODE_AUTO)
         most.code = CODE_SQ8; /* CODE_F32 is chosen only where a row is as short */
-    if (most.code == CODE_RABITQ && most.code_bits == 0)
-        most.code_bits = 8;
+    if (bits_are_open(&most))
+        most.code_bits = code_ops_of(most.code)->bits_max;
     if (most.refine == REFINE_AUTO && dim >= SQ4_DIM_MIN)
         most.refine = REFINE_F16;
     if (most.links == LINKS_AUTO)
@@ -148,8 +138,8 @@ uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, 
  * `refine` is open or none. */
 static const char *choose_code(struct index_options *o, const struct index_facts *f)
 {
-    if (o->code == CODE_RABITQ && o->code_bits == 0) {
-        o->code_bits = 4; /* the fewest bits with which the order is nearly that of the vectors */
+    if (bits_are_open(o)) {
+        o->code_bits = code_ops_of(o->code)->bits_default;
         return "given, bits open";
     }
     if (o->code != CODE_AUTO)
@@ -173,7 +163,8 @@ static const char *choose_code(struct index_options *o, const struct index_facts
 
 static bool is_exact(const struct index_options *o, const struct index_facts *f)
 {
-    return o->code == CODE_F32 || (o->code == CODE_SQ8 && f->whole && f->metric == METRIC_L2);
+    const uint32_t features = code_ops_of(o->code)->features;
+    return features & CODE_VALUES || (features & CODE_WHOLE && f->whole && f->metric == METRIC_L2);
 }
 
 static const char *choose_refine(struct index_options *o, const struct index_facts *f)
@@ -185,7 +176,7 @@ static const char *choose_refine(struct index_options *o, const struct index_fac
         return "the code is exact";
     }
     o->refine = REFINE_F32;
-    if (o->code == CODE_F16 || o->code == CODE_BF16)
+    if (code_ops_of(o->code)->precision > 0)
         return "finer than the code";
     if (f->dim < SQ4_DIM_MIN)
         return "short rows, mapped";
@@ -197,14 +188,7 @@ static const char *choose_refine(struct index_options *o, const struct index_fac
  * the more are needed. */
 static float refine_k_of(const struct index_options *o)
 {
-    switch (o->code) {
-    case CODE_F32:
-    case CODE_F16: return 1;
-    case CODE_BF16:
-    case CODE_SQ8: return 1.5f;
-    case CODE_SQ4: return 2;
-    default: return o->code_bits >= 4 ? 1.5f : o->code_bits >= 2 ? 3 : 8;
-    }
+    return code_ops_of(o->code)->refine_k[o->code_bits];
 }
 
 /* -- the machine: memory -- */
@@ -269,11 +253,12 @@ bool index_options_refine_codes(struct index_options *o, const struct index_opti
                                 const char *fault, struct index_reasons *reasons)
 {
     struct index_options next = *o;
-    if (given->code != CODE_AUTO || o->code == CODE_F32 || (o->code == CODE_RABITQ && o->code_bits < 8))
+    struct code_type type = index_code_type(o);
+    if (given->code != CODE_AUTO || !code_take_finer(&type, f->metric, f->dim))
         return false;
-    next.code = o->code == CODE_SQ4 ? CODE_SQ8 : codes_next_kind(o->code, f->metric, f->dim);
-    next.code_bits = next.code == CODE_RABITQ ? 8 : 0;
-    if (next.code == CODE_F32 && given->refine == REFINE_AUTO)
+    next.code = type.kind;
+    next.code_bits = (uint8_t)type.bits;
+    if (code_ops_of(type.kind)->features & CODE_VALUES && given->refine == REFINE_AUTO)
         next.refine = REFINE_NONE;
     if (given->refine_k <= 0)
         next.refine_k = refine_k_of(&next);
@@ -295,7 +280,7 @@ void index_options_say_codes(const struct index_options *o, const struct index_r
     if (o->refine == REFINE_NONE)
         index_why_add(why, "refine none (%s)", reasons->refine);
     else
-        index_why_add(why, "refine %s x%g (%s)", index_refine_name(o->refine), (double)o->refine_k, reasons->refine);
+        index_why_add(why, "refine %s x%g (%s)", refine_name(o->refine), (double)o->refine_k, reasons->refine);
     index_why_add(why, "links %s (%s)", index_links_name(o->links), reasons->links);
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "index/segment_index.h"
+#include "vectors/codes/code_ops.h"
 
 /* The facts about a segment that the choice goes by. */
 struct index_facts {
@@ -65,7 +66,19 @@ uint32_t index_row_bytes(const struct index_options *o, enum metric metric, uint
 /* An upper bound of the same, whatever is chosen for the open options. m is given. */
 uint32_t index_row_bytes_max(const struct index_options *o, enum metric metric, uint32_t dim);
 
+static inline struct code_type index_code_type(const struct index_options *o)
+{
+    return (struct code_type){o->code, o->code_bits};
+}
+/* Are rows of their own held to score again? */
+static inline bool index_refine_is_held(enum refine_kind kind)
+{
+    return refine_code(kind) != CODE_AUTO && refine_code(kind) != CODE_F32;
+}
+
 /* "rabitq4" and so on, as users write it. */
-const char *index_code_name(const struct index_options *o);
-const char *index_refine_name(enum refine_kind kind);
+static inline const char *index_code_name(const struct index_options *o)
+{
+    return code_name(o->code, o->code_bits);
+}
 const char *index_links_name(enum links_kind kind);

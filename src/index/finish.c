@@ -16,12 +16,12 @@
 
 /* Reads all rows. The ranges of a sample would leave out one row in a thousand, which is more
  * outliers than are allowed. */
-static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
+static int sample_rows(struct codes_sample *sample, uint32_t dim, const struct rows *vectors, uint32_t count,
                        const struct pause *pause)
 {
     uint32_t pending = 0;
     for (uint32_t row = 0; row < count; row++) {
-        sq8_sample_add(sample, rows_at(vectors, row), dim);
+        codes_sample_add(sample, rows_at(vectors, row), dim);
         pending += dim * (uint32_t)sizeof(float) * 4; /* costs four times as much as encoding */
         if (pending >= BYTES_PER_PAUSE) {
             pending = 0;
@@ -36,34 +36,34 @@ static int sample_rows(struct sq8_sample *sample, uint32_t dim, const struct row
 static int train(struct codes *c, const struct rows *vectors, uint32_t count, const struct workers *workers,
                  const struct pause *pause)
 {
-    struct sq8_sample sample;
-    int rc = sq8_sample_init(&sample, c->dim);
+    struct codes_sample sample;
+    int rc = codes_sample_init(&sample, c->dim);
     if (rc < 0)
         return rc;
-    sq8_sample_trim(&sample, vectors, count, c->dim);
+    codes_sample_trim(&sample, vectors, count, c->dim);
     rc = sample_rows(&sample, c->dim, vectors, count, pause);
     if (rc == 0)
         rc = codes_train(c, &(struct codes_training){&sample, vectors, count, workers, pause});
     if (rc == 0)
         c->trained_rows = count;
-    sq8_sample_fini(&sample);
+    codes_sample_fini(&sample);
     return rc;
 }
 
 /* Makes codes of one kind for all rows. After a pause ended it, another call goes on
  * with what is missing. */
-static int make_codes(const struct segment_index *x, struct codes *c, enum code_kind kind, unsigned bits,
-                      const struct rows *vectors, const struct workers *workers, const struct pause *pause)
+static int make_codes(const struct segment_index *x, struct codes *c, struct code_type type, const struct rows *vectors,
+                      const struct workers *workers, const struct pause *pause)
 {
     const uint32_t count = indexed_rows(x);
-    int rc = c->ops ? 0 : codes_init(c, kind, bits, x->metric, x->dim);
+    int rc = c->ops ? 0 : codes_init(c, type, x->metric, x->dim);
     if (rc == 0 && c->trained_rows == 0)
         rc = train(c, vectors, count, workers, pause);
     if (rc == 0)
         rc = codes_fill(c, vectors, count, workers, pause);
     if (rc == 0)
         rc = row_array_join(&c->rows, count, pause);
-    return rc == 0 ? row_array_join(&c->norms, codes_norm_bytes(c) ? count : 0, pause) : rc;
+    return rc == 0 ? row_array_join(&c->norms, c->norm_bytes ? count : 0, pause) : rc;
 }
 
 /* Chooses the options by the data. */
@@ -78,11 +78,6 @@ static int resolve(struct segment_index *x, const struct rows *vectors, const st
     index_options_resolve_codes(&x->resolved, &x->facts, &x->reasons);
     x->is_resolved = true;
     return 0;
-}
-
-static enum code_kind refine_code(enum refine_kind kind)
-{
-    return kind == REFINE_F16 ? CODE_F16 : kind == REFINE_BF16 ? CODE_BF16 : CODE_AUTO;
 }
 
 /* -- codes that find the neighbours -- */
@@ -105,12 +100,11 @@ static int make(struct segment_index *x, const struct rows *vectors, const struc
                 const struct pause *pause)
 {
     const struct index_options *o = &x->resolved;
-    const enum code_kind refine = refine_code(o->refine);
     int rc = 0;
     if (sealed_codes(x) == &x->made)
-        rc = make_codes(x, &x->made, o->code, o->code_bits, vectors, workers, pause);
-    if (rc == 0 && refine != CODE_AUTO)
-        rc = make_codes(x, &x->refine, refine, 0, vectors, workers, pause);
+        rc = make_codes(x, &x->made, index_code_type(o), vectors, workers, pause);
+    if (rc == 0 && index_refine_is_held(o->refine))
+        rc = make_codes(x, &x->refine, (struct code_type){refine_code(o->refine), 0}, vectors, workers, pause);
     return rc;
 }
 
@@ -130,7 +124,7 @@ static double recall_at(const struct segment_index *x, float refine_k, bool exac
 /* Codes with fewer than 8 bits a value. */
 static bool is_coarse(const struct index_options *o)
 {
-    return o->code == CODE_SQ4 || (o->code == CODE_RABITQ && o->code_bits < 8);
+    return code_value_bits(index_code_type(o)) < 8;
 }
 
 /* Raises refine_k, as far as that helps. 8-bit codes that need many candidates cannot tell near
@@ -170,7 +164,7 @@ static bool take_finer(struct segment_index *x, const char *fault)
     if (!index_options_refine_codes(&x->resolved, &x->options, &x->facts, fault, &x->reasons))
         return false;
     codes_fini(&x->made);
-    if (refine_code(x->resolved.refine) == CODE_AUTO)
+    if (!index_refine_is_held(x->resolved.refine))
         codes_fini(&x->refine);
     x->is_accepted = false;
     return true;
@@ -208,7 +202,7 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
     while (!x->is_accepted) {
         int rc = make(x, vectors, workers, pause);
         const struct codes *c = sealed_codes(x);
-        const bool is_exact = c->kind == CODE_F32 || (c->kind == CODE_SQ8 && c->sq8.lossless && c->clipped == 0);
+        const bool is_exact = codes_are_values(c) || (codes_are_lossless(c) && c->clipped == 0);
         if (rc == 0 && indexed_rows(x) > 0 && !is_exact) {
             if (!x->check)
                 x->check = codes_check_create(

@@ -8,10 +8,8 @@ uint64_t index_memory(enum metric metric, uint32_t dim, uint32_t rows, const str
     struct index_options o = *options;
     const struct index_host host = {.metric = metric, .dim = dim, .options = &o};
     const struct index_kind *kind = index_kind_of(o.kind);
-    const uint32_t stride = rows_stride(dim);
     const uint64_t own = sizeof(struct segment_index) + kind->memory(&host, rows, shares);
     if (!(kind->features & INDEX_CODES))
         return own;
-    return own + row_array_bytes_of(stride, rows) + (uint64_t)stride * 4 * sizeof(float) + copies_bytes_of(rows) +
-           (metric == METRIC_L2 ? row_array_bytes_of(sizeof(union norm), rows) : 0);
+    return own + codes_bytes_of(code_to_build_on(metric, dim), metric, dim, rows) + copies_bytes_of(rows);
 }

@@ -77,16 +77,15 @@ struct opening {
     const struct sealed_header *h;
 };
 
-static int open_codes(struct opening *o, struct codes *c, enum code_kind kind, unsigned bits, const char *name,
-                      const char *norms)
+static int open_codes(struct opening *o, struct codes *c, struct code_type type, const char *name, const char *norms)
 {
-    int rc = codes_init(c, kind, bits, o->h->metric, o->h->dim);
+    int rc = codes_init(c, type, o->h->metric, o->h->dim);
     if (rc == -EINVAL)
         return index_region_wrong(&o->of, "the index's codes are of a kind that is not known");
     if (rc == 0)
         rc = index_region_open(&o->of, &c->rows, name, c->stride, o->h->count);
-    if (rc == 0 && codes_norm_bytes(c))
-        rc = index_region_open(&o->of, &c->norms, norms, codes_norm_bytes(c), o->h->count);
+    if (rc == 0 && c->norm_bytes)
+        rc = index_region_open(&o->of, &c->norms, norms, c->norm_bytes, o->h->count);
     c->count = o->h->count;
     c->trained_rows = o->h->trained_rows;
     return rc;
@@ -150,12 +149,12 @@ static int open_all_codes(struct opening *o, struct segment_index *x)
     const char *why = codes_header_check(h);
     if (why)
         return index_region_wrong(&o->of, why);
-    int rc = open_codes(o, &x->codes, h->code, h->code_bits, "codes", "norms");
+    int rc = open_codes(o, &x->codes, (struct code_type){h->code, h->code_bits}, "codes", "norms");
     x->codes.clipped = h->clipped;
     if (rc == 0)
         rc = open_outliers(o, &x->codes);
-    if (rc == 0 && (h->refine == REFINE_F16 || h->refine == REFINE_BF16))
-        rc = open_codes(o, &x->refine, h->refine == REFINE_F16 ? CODE_F16 : CODE_BF16, 0, "refine", "");
+    if (rc == 0 && index_refine_is_held(h->refine))
+        rc = open_codes(o, &x->refine, (struct code_type){refine_code(h->refine), 0}, "refine", "");
     if (rc == 0)
         rc = open_params(o, x);
     if (rc == 0)

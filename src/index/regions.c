@@ -17,7 +17,7 @@ int segment_index_join(struct segment_index *x, const struct pause *pause)
     const struct index_kind *kind = segment_index_kind(x);
     int rc = row_array_join(&x->codes.rows, x->codes.count, pause);
     if (rc == 0)
-        rc = row_array_join(&x->codes.norms, x->codes.ops && codes_norm_bytes(&x->codes) ? x->codes.count : 0, pause);
+        rc = row_array_join(&x->codes.norms, x->codes.norm_bytes ? x->codes.count : 0, pause);
     if (rc == 0 && kind->join)
         rc = kind->join(x->index, x->is_resolved ? &x->resolved : NULL, pause);
     if (rc == 0 && x->copies.next_rows)
@@ -68,8 +68,8 @@ static void add_codes(const struct segment_index *x, const struct codes *c, stru
     const uint64_t rows = c->count;
     index_regions_add(ret, "quantiser", x->quantiser, params_count(x, c) * sizeof(float));
     index_regions_add(ret, "codes", row_array_piece(&c->rows), rows * c->stride);
-    if (rows && codes_norm_bytes(c))
-        index_regions_add(ret, "norms", row_array_piece(&c->norms), rows * codes_norm_bytes(c));
+    if (rows && c->norm_bytes)
+        index_regions_add(ret, "norms", row_array_piece(&c->norms), rows * c->norm_bytes);
     if (rows && x->refine.ops)
         index_regions_add(ret, "refine", row_array_piece(&x->refine.rows), rows * x->refine.stride);
     if (x->curve)
@@ -96,7 +96,7 @@ int segment_index_regions(struct segment_index *x, struct index_region ret[SEGME
         return -EINVAL;
     int rc = segment_index_join(x, NULL);
     if (rc == 0 && has_codes(x) && !x->codes.ops) /* no rows */
-        rc = codes_init(&x->codes, CODE_SQ8, 0, x->metric, x->dim);
+        rc = codes_init(&x->codes, code_to_build_on(x->metric, x->dim), x->metric, x->dim);
     const struct codes *c = x->made.ops ? &x->made : &x->codes;
     if (rc == 0)
         rc = make_header(x, c);

@@ -66,7 +66,7 @@ static int scan_vectors(struct search *s, uint32_t from)
 static bool is_extreme(const struct segment_index *x, const float *query)
 {
     /* its codes are the vectors */
-    if (x->metric == METRIC_COSINE || (x->sealed && x->codes.kind == CODE_F32))
+    if (x->metric == METRIC_COSINE || (x->sealed && codes_are_values(&x->codes)))
         return false;
     const float square = vek.ip_f32(query, query, x->dim);
     if (square <= QUERY_LARGE * QUERY_LARGE && square >= QUERY_SQUARE_ENOUGH)

@@ -66,7 +66,7 @@ void segment_index_destroy(struct segment_index *x)
     unindexed_fini(&x->unindexed);
     codes_fini(&x->made);
     codes_fini(&x->refine);
-    sq8_sample_fini(&x->sample);
+    codes_sample_fini(&x->sample);
     recall_measuring_destroy(x->measuring);
     free(x->curve);
     free(x->growing.curve);

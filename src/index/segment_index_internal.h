@@ -51,10 +51,10 @@ struct segment_index {
     struct codes made;
     /* scores again in the sealed index; not initialised when the vectors do, or nothing does */
     struct codes refine;
-    struct codes next;        /* will replace `codes`; being made */
-    struct sq8_sample sample; /* the sample that `next` is trained on */
-    uint32_t sample_next;     /* the next row to add to the sample */
-    uint32_t sample_rows;     /* `rows` when sampling began */
+    struct codes next;          /* will replace `codes`; being made */
+    struct codes_sample sample; /* the sample that `next` is trained on */
+    uint32_t sample_next;       /* the next row to add to the sample */
+    uint32_t sample_rows;       /* `rows` when sampling began */
     /* a check of the codes that are being made; NULL: none is under way */
     struct codes_check *check;
     enum { RETRAIN_IDLE, RETRAIN_SAMPLING, RETRAIN_ENCODING, RETRAIN_CHECKING, RETRAIN_CHECKED } retrain;

@@ -47,8 +47,8 @@ struct filter_rows {
      * have one. */
     bool (*test)(void *arg, const struct predicate *p, uint32_t row);
     void *arg;
-    /* errno of a payload that test() could not read: then no result is right;
-     * NULL: test() cannot fail */
+    /* errno of a payload that test() could not read: what it said is not to be believed; NULL: it
+     * can read all */
     const int *failed;
 };
 

@@ -1,22 +1,22 @@
-/* plan.c -- compares the costs of three ways to search with a filter.
+/* plan.c -- the cheapest of three ways to search with a filter, by what each would cost.
  *
- * Selecting takes time for every row that passes. If most rows pass, it takes longer than the
- * search: 1 million rows are selected in 1 to 2 ms, and a walk takes 0.05 ms. Then it is
- * cheaper to find some more hits and to test them. If few rows pass, comparing them all is
- * cheaper than a walk, because most candidates of a walk would fail the filter. The index says
- * what a scan and a walk cost. */
+ * Selecting takes time for every row that passes, so where most do it is dearer than the search
+ * itself: 1 million rows are selected in 1 to 2 ms, and walked in 0.05. There the index is asked
+ * for some more hits, and those are tested. Where few pass, comparing them all is cheaper than a
+ * walk, of which most candidates would be taken away again. What a scan and a walk cost is asked of
+ * the index. */
 #include "query/plan.h"
 
 #include <math.h>
 
-/* Nanoseconds on one core of a Sapphire Rapids, measured. */
-#define SELECT_ROW_NS   1.5 /* to find a row in a sorted column and to set its bit */
-#define SELECT_WORD_NS  1.0 /* for 64 rows that do not pass */
+/* Nanoseconds, on one core of a Sapphire Rapids. */
+#define SELECT_ROW_NS   1.5 /* a row is found in a sorted column and gets its bit */
+#define SELECT_WORD_NS  1.0 /* 64 rows that do not pass */
 #define TEST_NS         30.0
 #define PAYLOAD_TEST_NS 1000.0
-#define SPARE           1.5 /* hits to test, as a multiple of the expected need */
-#define SPARE_MIN       16  /* further hits to test */
-/* The assumed share of searches in which too few hits pass, if it is not sure that k rows pass. */
+#define SPARE           1.5 /* hits tested, as a multiple of those expected to be needed, */
+#define SPARE_MIN       16  /* and so many more */
+/* How often too few hits pass, where so few rows may pass that k of them are not sure. */
 #define UNSURE_RETRIED .5
 
 double plan_select_ns(const struct plan_facts *f, double matches)
@@ -68,7 +68,7 @@ struct plan plan_of(enum plan_kind kind, const struct plan_facts *f, const struc
     return p;
 }
 
-/* The expected share of searches in which too few hits pass. */
+/* Of searches that test hits, how many have to search again. */
 static double retried(const struct plan_facts *f, const struct cardinality *c)
 {
     const bool is_sure = c->min >= f->k && c->min >= c->expected / 2;

@@ -1,13 +1,12 @@
-/* run.c -- does filtered searches. A plan is based on estimates. When the rows that pass are
- * selected, their number is known before the search. If it is far from the estimate, the choice
- * between scan and walk is made again. */
+/* run.c -- plans are made of estimates. Where the rows that pass are selected their number is known
+ * before they are searched, and where it is far from the estimate the choice is made again. */
 #include "query/run.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #define HITS_PER_PAUSE 256
-#define FAR_OFF        2 /* so many times as many, or as few, rows as expected */
+#define FAR_OFF        2 /* times as many rows as expected, or as few */
 
 void run_room_fini(struct run_room *room)
 {
@@ -54,7 +53,7 @@ static double cost_ns(const void *arg, enum search_way way, uint32_t k, uint32_t
     const struct run *r = arg;
     struct search_params params = params_of(r, way, k);
     struct search_work work = {0};
-    params.allowed = NULL; /* the rows that pass are not known yet */
+    params.allowed = NULL; /* it is not known which */
     params.allowed_count = allowed;
     if (allowed)
         segment_index_work(r->index, r->rows->rows, &params, &work);
@@ -100,7 +99,7 @@ static void note_other(const struct run *r, double ns)
         r->params.work->other_ns += ns;
 }
 
-/* Sets room->passing to the rows that pass and are alive. */
+/* Makes room->passing the rows that pass, of those that are alive. */
 static int select_rows(const struct run *r, uint32_t *ret_count)
 {
     const uint32_t words = (uint32_t)bits_words(r->rows->rows);
@@ -116,8 +115,7 @@ static int select_rows(const struct run *r, uint32_t *ret_count)
     return rc == 0 && r->rows->failed ? *r->rows->failed : rc;
 }
 
-/* Searches the selected rows. is_planned: by plan->kind; else the way is chosen here, because
- * testing hits has found too few. */
+/* is_planned: as plan->kind says; else it is chosen now, as hits were tested in vain. */
 static int search_selected(const struct run *r, struct plan *plan, bool is_planned)
 {
     const struct plan_facts facts = facts_of(r);
@@ -136,7 +134,7 @@ static int search_selected(const struct run *r, struct plan *plan, bool is_plann
     return search(r, &params);
 }
 
-/* Keeps the hits that pass, up to k. Returns how many. */
+/* Keeps those hits that pass, up to k. Returns how many. */
 static int keep_passing(const struct run *r, uint32_t count)
 {
     struct hit *hits = r->room->hits;
@@ -151,8 +149,7 @@ static int keep_passing(const struct run *r, uint32_t count)
     return r->rows->failed && *r->rows->failed ? *r->rows->failed : (int)kept;
 }
 
-/* Has the index find `wanted` hits, and keeps those that pass. If they are fewer than k,
- * other rows may pass, too. */
+/* Fewer than k: there may be others. */
 static int search_and_test(const struct run *r, uint32_t wanted)
 {
     const struct plan_facts facts = facts_of(r);

@@ -1,5 +1,5 @@
-/* run_room.h -- the buffers of filtered searches, which are kept from search to search. Separate
- * from run.h, because the store only keeps them. */
+/* run_room.h -- what searches with a filter work in, kept from search to search. Apart from run.h,
+ * because the store only keeps it. */
 #pragma once
 
 #include "base/check.h"
@@ -7,10 +7,10 @@
 
 struct hit;
 
-/* Zero-initialised: empty. */
+/* Zero-initialised is valid. */
 struct run_room {
     struct hit *hits;
-    uint64_t *passing; /* a bit for each row */
+    uint64_t *passing; /* a bit a row */
     uint32_t hits_max, passing_max;
 };
 void run_room_fini(struct run_room *room);

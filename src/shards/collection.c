@@ -31,22 +31,19 @@ static int name_check(const char *name, struct error *error)
 /* The rows that refine a code must be finer than the code. */
 static int refine_check(const struct index_options *o, struct error *error)
 {
-    const bool floats = o->code >= CODE_F32 && o->code <= CODE_BF16;
-    const bool finer = o->code == CODE_F32    ? o->refine <= REFINE_NONE
-                       : o->code == CODE_F16  ? o->refine <= REFINE_F32
-                       : o->code == CODE_BF16 ? o->refine <= REFINE_F16
-                                              : true;
-    if (floats && !finer)
+    const struct code_ops *code = code_ops_of(o->code), *refine = code_ops_of(refine_code(o->refine));
+    const bool is_values = code && code->features & CODE_VALUES;
+    if (code && refine && refine->precision <= code->precision)
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "refine %s is not finer than code %s; take a coarser code, or leave refine out",
-                         index_refine_name(o->refine), index_code_name(o));
+                         refine_name(o->refine), index_code_name(o));
     if (o->refine_k != 0 && !(o->refine_k >= 1 && o->refine_k <= REFINE_K_MAX))
         return error_set(error, ERROR_INVALID_ARGUMENT, "refine_k is %g; it must be 1 to %d, or left out",
                          (double)o->refine_k, REFINE_K_MAX);
-    if (o->refine_k != 0 && (o->refine == REFINE_NONE || o->code == CODE_F32))
+    if (o->refine_k != 0 && (o->refine == REFINE_NONE || is_values))
         return error_set(error, ERROR_INVALID_ARGUMENT,
                          "refine_k is given, but nothing is scored again with %s; leave it out",
-                         o->code == CODE_F32 ? "code f32" : "refine none");
+                         is_values ? "code f32" : "refine none");
     return 0;
 }
 
@@ -56,16 +53,16 @@ static int index_check(const struct index_options *o, uint32_t dim, struct error
     if (!kind)
         return error_set(error, ERROR_INVALID_ARGUMENT, "index kind %u is unknown; there are %s", o->kind,
                          index_kind_names());
-    if ((unsigned)o->code > CODE_RABITQ)
-        return error_set(error, ERROR_INVALID_ARGUMENT,
-                         "code %d is unknown; it is auto, f32, f16, bf16, sq8, sq4 or rabitq", (int)o->code);
+    const struct code_ops *code = code_ops_of(o->code);
+    if (!code && o->code != CODE_AUTO)
+        return error_set(error, ERROR_INVALID_ARGUMENT, "code %d is unknown; it is %s", (int)o->code, code_names());
     if ((unsigned)o->refine > REFINE_BF16)
         return error_set(error, ERROR_INVALID_ARGUMENT, "refine %d is unknown; it is auto, none, f32, f16 or bf16",
                          (int)o->refine);
     if ((unsigned)o->links > LINKS_PACKED)
         return error_set(error, ERROR_INVALID_ARGUMENT, "links %d is unknown; it is auto, plain or packed",
                          (int)o->links);
-    if (o->code_bits > 8 || (o->code_bits != 0 && o->code != CODE_RABITQ))
+    if (o->code_bits > (code ? code->bits_max : 0))
         return error_set(error, ERROR_INVALID_ARGUMENT, "code_bits is %u; it is 1 to 8 and only of code rabitq",
                          o->code_bits);
     int rc = refine_check(o, error);

@@ -104,7 +104,7 @@ struct search_room {
     uint32_t query_max;
     uint64_t *alive;
     uint32_t alive_max;
-    struct run_room run; /* also has the hits of one segment */
+    struct run_room run; /* and the hits of one segment */
     struct search_room *next;
 };
 

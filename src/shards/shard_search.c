@@ -132,9 +132,8 @@ struct search {
     uint32_t count;    /* how many hits are in room->all */
     /* segments came while it ran: their rows may have been found already */
     bool moved;
-    bool lost; /* a hit has died that kept another row of its segment out */
-    /* CPU time of the fiber when the search began, or when its last segment was done */
-    uint64_t ran_ns;
+    bool lost;       /* a hit has died that kept another row of its segment out */
+    uint64_t ran_ns; /* of its fiber, when it began or its last segment was done */
 };
 
 static int search_pause(void *arg)
@@ -217,7 +216,7 @@ static void note_damage(struct shard *s, const struct segment_pages *pages)
 
 /* -- one segment -- */
 
-/* The parameters for a search of all rows that are alive now. */
+/* Of all rows that are alive now. */
 static struct search_params params_of(const struct shard *s, const struct shard_query *query, const struct segment *g,
                                       uint32_t unmeasured_ef)
 {
@@ -242,7 +241,7 @@ struct turn {
     struct pause pause;
 };
 
-/* Writes hits to room->run.hits, which must have room for them. */
+/* Writes hits to room->run.hits, for which there is room. */
 static int ask_index(struct search *x, const struct turn *t)
 {
     const struct segment_vectors *v = &t->segment->vectors[0];
@@ -261,7 +260,7 @@ static struct run run_of(struct segment_vectors *v, const struct shard_query *qu
                         .cost = &v->cost};
 }
 
-/* The same with the filter of the query. */
+/* The same with the query's filter. */
 static int search_filtered(struct search *x, const struct turn *t)
 {
     struct segment_filter f;
@@ -276,7 +275,7 @@ static int search_filtered(struct search *x, const struct turn *t)
     return n;
 }
 
-/* The time since the last segment was done is the time of this segment. */
+/* What the search took since its last segment is what this one took. */
 static void note_work(struct search *x, struct segment *g, const struct search_work *work)
 {
     const uint64_t ran_ns = fiber_ran_ns(clock_now_ns());
@@ -465,7 +464,7 @@ uint64_t shard_cost_ns(const struct shard *s, const struct shard_query *query)
 {
     const uint32_t unmeasured = unmeasured_ef(s, query);
     double ns = 0;
-    /* segments may come and go at a checkpoint, so some may count twice, or not at all */
+    /* segments may come and go at a checkpoint: then some count twice, or not at all */
     for (uint32_t i = 0; i <= s->segment_count; i++) {
         struct segment *g = i < s->segment_count ? s->segments[i] : s->growing;
         const bool in_turn = i == s->segment_count || g != s->growing;

@@ -259,8 +259,8 @@ struct shard_cover {
 void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cover *ret);
 /* Whether this reactor owns sealed segments that are searched. */
 bool shard_has_sealed(const struct shard *s);
-/* The expected CPU time of such a search of all segments of this reactor, by the costs that their
- * indexes give. Does not read query->vector. Pauses. */
+/* The expected CPU time of such a search of all segments of this reactor, by what their indexes say
+ * and have learned. Does not read query->vector. Pauses. */
 uint64_t shard_cost_ns(const struct shard *s, const struct shard_query *query);
 /* CPU time of a search of all segments of this reactor, a moving average; 0: not known. */
 uint64_t shard_search_ns(const struct shard *s);

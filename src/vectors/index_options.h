@@ -8,12 +8,9 @@
  * disk: never renumbered. */
 enum code_kind {
     CODE_AUTO = 0,
-    CODE_F32 = 1,
-    CODE_F16 = 2,
-    CODE_BF16 = 3,
-    CODE_SQ8 = 4,    /* a byte a dimension */
-    CODE_SQ4 = 5,    /* half a byte */
-    CODE_RABITQ = 6, /* code_bits bits a dimension, after a random rotation */
+#define CODE_KIND(number, id, name, file) CODE_##id = number,
+#include "vectors/codes/kinds.def"
+#undef CODE_KIND
 };
 
 /* By what the best candidates are scored again. On disk: never renumbered. */
@@ -32,7 +29,7 @@ struct index_options {
     uint16_t ef_construct; /* candidates while building; default 100 */
     uint64_t seed;         /* of the layers: same input and seed, same graph */
     enum code_kind code;
-    uint8_t code_bits; /* of CODE_RABITQ: 1..8 */
+    uint8_t code_bits; /* a dimension, of kinds that leave them open (vectors/codes/code_ops.h) */
     enum refine_kind refine;
     float refine_k; /* candidates scored again, as a multiple of k; at least 1 */
     enum links_kind links;

@@ -146,10 +146,10 @@ Test(advance, codes_follow_when_the_data_changes)
     struct segment_index *x;
     cr_assert_eq(segment_index_create(METRIC_L2, d.dim, NULL, &x), 0);
     cr_assert_eq(segment_index_advance(x, &d.rows, 1000, NULL), 0);
-    cr_assert(x->codes.sq8.lossless);
+    cr_assert(codes_are_lossless(&x->codes));
     /* only one such row, which is scored again by its vector */
     cr_assert_eq(segment_index_advance(x, &d.rows, 1001, NULL), 0);
-    cr_assert(x->codes.sq8.lossless);
+    cr_assert(codes_are_lossless(&x->codes));
     struct search_scratch *s = search_scratch_create();
     struct search_params p = {.k = 1, .ef = 60};
     struct hit hit;
@@ -157,7 +157,7 @@ Test(advance, codes_follow_when_the_data_changes)
     cr_assert_eq(hit.row, 1000);
     cr_assert_eq(hit.distance, 0);
     cr_assert_eq(segment_index_advance(x, &d.rows, 2000, NULL), 0);
-    cr_assert(!x->codes.sq8.lossless);
+    cr_assert(!codes_are_lossless(&x->codes));
     for (uint32_t r = 0; r < d.count; r += 37) {
         cr_assert_eq(segment_index_search(x, &d.rows, d.count, dataset_row(&d, r), &p, s, &hit), 1);
         cr_assert_eq(hit.distance, 0);

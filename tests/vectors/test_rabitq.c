@@ -39,14 +39,14 @@ Test(rotation, keeps_lengths_and_angles_and_spreads_one_dimension_over_all)
 
 static void encode(struct codes *c, const struct dataset *d, unsigned bits)
 {
-    struct sq8_sample sample;
-    cr_assert_eq(sq8_sample_init(&sample, d->dim), 0);
+    struct codes_sample sample;
+    cr_assert_eq(codes_sample_init(&sample, d->dim), 0);
     for (uint32_t i = 0; i < d->count; i++)
-        sq8_sample_add(&sample, dataset_row(d, i), d->dim);
+        codes_sample_add(&sample, dataset_row(d, i), d->dim);
     const struct codes_training training = {.sample = &sample, .vectors = &d->rows, .count = d->count};
-    cr_assert_eq(codes_init(c, CODE_RABITQ, bits, d->metric, d->dim), 0);
+    cr_assert_eq(codes_init(c, (struct code_type){CODE_RABITQ, bits}, d->metric, d->dim), 0);
     cr_assert_eq(codes_train(c, &training), 0);
-    sq8_sample_fini(&sample);
+    codes_sample_fini(&sample);
     for (uint32_t i = 0; i < d->count; i++)
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
 }

@@ -10,13 +10,13 @@
 
 static void encode(struct codes *c, enum code_kind kind, const struct dataset *d)
 {
-    struct sq8_sample sample;
-    cr_assert_eq(sq8_sample_init(&sample, d->dim), 0);
+    struct codes_sample sample;
+    cr_assert_eq(codes_sample_init(&sample, d->dim), 0);
     for (uint32_t i = 0; i < d->count; i++)
-        sq8_sample_add(&sample, dataset_row(d, i), d->dim);
-    cr_assert_eq(codes_init(c, kind, kind == CODE_RABITQ ? 8 : 0, d->metric, d->dim), 0);
+        codes_sample_add(&sample, dataset_row(d, i), d->dim);
+    cr_assert_eq(codes_init(c, (struct code_type){kind, kind == CODE_RABITQ ? 8 : 0}, d->metric, d->dim), 0);
     cr_assert_eq(codes_train(c, &(struct codes_training){&sample, &d->rows, d->count, NULL, NULL}), 0);
-    sq8_sample_fini(&sample);
+    codes_sample_fini(&sample);
     for (uint32_t i = 0; i < d->count; i++)
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
 }
@@ -40,8 +40,8 @@ static double error_of(enum code_kind kind, enum metric metric, uint32_t dim)
             at[j] = weights + (size_t)j * c.stride;
             codes_fold_row(&c, i + 8 + j, weights + (size_t)j * c.stride, &folded[j]);
         }
-        codes_between(&c, codes_at(&c, i), codes_norm(&c, i), at, folded, FOLDED_MAX, between);
-        codes_query_of_row(&query, &c, i, weights);
+        codes_between(&c, codes_at(&c, i), codes_norm_of(&c, i), at, folded, FOLDED_MAX, between);
+        codes_row_query(&query, &c, i, weights);
         for (uint32_t j = 0; j < FOLDED_MAX; j++) {
             const uint32_t other = i + 8 + j;
             const float want = vectors_distance(metric, dataset_row(&d, i), dataset_row(&d, other), dim);
@@ -89,7 +89,7 @@ Test(rows, a_row_that_is_a_query_stays_though_rows_come)
         float before, after;
         encode(&c, kinds[i], &d);
         uint8_t *weights = memory_aligned(c.stride);
-        codes_query_of_row(&query, &c, own, weights);
+        codes_row_query(&query, &c, own, weights);
         codes_distances(&query, &own, 1, row, &before);
         for (uint32_t more = 0; more < 2000; more++)
             cr_assert_eq(codes_append(&c, dataset_row(&d, more % d.count)), 0);

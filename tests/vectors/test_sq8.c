@@ -8,14 +8,14 @@
 
 static void encode(struct codes *c, const struct dataset *d)
 {
-    struct sq8_sample sample;
-    cr_assert_eq(sq8_sample_init(&sample, d->dim), 0);
+    struct codes_sample sample;
+    cr_assert_eq(codes_sample_init(&sample, d->dim), 0);
     for (uint32_t i = 0; i < d->count; i++)
-        sq8_sample_add(&sample, dataset_row(d, i), d->dim);
-    cr_assert_eq(codes_init(c, CODE_SQ8, 0, d->metric, d->dim), 0);
+        codes_sample_add(&sample, dataset_row(d, i), d->dim);
+    cr_assert_eq(codes_init(c, (struct code_type){CODE_SQ8, 0}, d->metric, d->dim), 0);
     const struct codes_training training = {.sample = &sample, .vectors = &d->rows, .count = d->count};
     cr_assert_eq(codes_train(c, &training), 0);
-    sq8_sample_fini(&sample);
+    codes_sample_fini(&sample);
     for (uint32_t i = 0; i < d->count; i++)
         cr_assert_eq(codes_append(c, dataset_row(d, i)), 0);
 }
@@ -35,13 +35,13 @@ Test(sq8, whole_numbers_under_l2_are_exact)
     _Alignas(64) static int8_t weights[832 * 5];
     dataset_init(&d, DATASET_WHOLE, METRIC_L2, 784, 60, 1);
     encode(&c, &d);
-    cr_assert(c.sq8.lossless);
+    cr_assert(codes_are_lossless(&c));
     cr_assert_eq(c.clipped, 0);
     for (uint32_t i = 0; i < 20; i++) {
         struct codes_query by_vector, by_row;
         static int8_t row_weights[832];
         codes_query_init(&by_vector, &c, dataset_row(&d, i), weights);
-        codes_query_of_row(&by_row, &c, i, row_weights);
+        codes_row_query(&by_row, &c, i, row_weights);
         cr_assert(by_vector.exact);
         for (uint32_t j = 0; j < d.count; j++) {
             float want = vectors_distance(METRIC_L2, dataset_row(&d, i), dataset_row(&d, j), d.dim);
@@ -70,7 +70,7 @@ Test(sq8, queries_between_small_whole_numbers_keep_their_distances)
         for (uint32_t j = 0; j < d.dim; j++)
             dataset_row(&d, i)[j] = (float)((int)dataset_row(&d, i)[j] % 2);
     encode(&c, &d);
-    cr_assert(c.sq8.lossless);
+    cr_assert(codes_are_lossless(&c));
     cr_assert_eq(c.clipped, 0);
     for (uint32_t i = 0; i < 20; i++) {
         struct codes_query between, row;
@@ -98,7 +98,7 @@ Test(sq8, other_numbers_are_near)
         _Alignas(64) static int8_t weights[256 * 5];
         dataset_init(&d, DATASET_LATENT, metric, 200, 300, 2);
         encode(&c, &d);
-        cr_assert(!c.sq8.lossless);
+        cr_assert(!codes_are_lossless(&c));
         double error = 0, spread = 0, mean = 0;
         for (uint32_t i = 0; i < 50; i++) {
             struct codes_query q;
@@ -109,7 +109,7 @@ Test(sq8, other_numbers_are_near)
             struct codes_query by_vector, by_row;
             static int8_t row_weights[256];
             codes_query_init(&by_vector, &c, dataset_row(&d, i), weights);
-            codes_query_of_row(&by_row, &c, i, row_weights);
+            codes_row_query(&by_row, &c, i, row_weights);
             float want = vectors_distance(metric, dataset_row(&d, i), dataset_row(&d, i + 100), d.dim);
             spread += (want - mean) * (want - mean);
             error += pow(distance(&by_vector, i + 100) - want, 2);

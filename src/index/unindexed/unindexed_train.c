@@ -31,7 +31,7 @@ enum training_step { STEP_SAMPLE, STEP_CODE, STEP_CHECK, STEP_ASSIGN, STEP_MOVE 
 
 struct unindexed_training {
     struct unindexed_lists *lists;
-    struct sq8_sample sample;
+    struct codes_sample sample;
     uint32_t from, to, sample_rows;
     enum training_step step;
     uint32_t next; /* the next row of the sample, or the next centroid */
@@ -65,7 +65,7 @@ struct unindexed_training *unindexed_training_create(enum metric metric, uint32_
     t->from = from;
     t->to = to;
     t->lists = unindexed_lists_create(metric, dim, lists_for(dim, to - from));
-    if (!t->lists || sq8_sample_init(&t->sample, dim) < 0) {
+    if (!t->lists || codes_sample_init(&t->sample, dim) < 0) {
         unindexed_training_destroy(t);
         return NULL;
     }
@@ -86,7 +86,7 @@ void unindexed_training_destroy(struct unindexed_training *t)
     if (!t)
         return;
     unindexed_lists_destroy(t->lists);
-    sq8_sample_fini(&t->sample);
+    codes_sample_fini(&t->sample);
     memory_free(t->centroid);
     memory_free(t->sum);
     memory_free(t->rows);
@@ -125,7 +125,7 @@ static int begin_codes(struct unindexed_training *t)
 {
     struct unindexed_lists *l = t->lists;
     codes_fini(&l->centroids);
-    int rc = codes_init(&l->centroids, CODE_SQ8, 0, METRIC_L2, l->dim);
+    int rc = codes_init(&l->centroids, (struct code_type){CODE_SQ8, 0}, METRIC_L2, l->dim);
     if (rc == 0)
         rc = codes_train(&l->centroids, &(struct codes_training){.sample = &t->sample});
     enter(t, STEP_CODE);
@@ -136,7 +136,7 @@ static int take_sample(struct unindexed_training *t, const struct rows *vectors)
 {
     struct unindexed_lists *l = t->lists;
     for (uint32_t n = some(32 * (size_t)l->dim); n > 0 && t->next < t->sample_rows; n--)
-        sq8_sample_add(&t->sample, sampled(t, vectors, t->next++), l->dim);
+        codes_sample_add(&t->sample, sampled(t, vectors, t->next++), l->dim);
     if (t->next < t->sample_rows)
         return 0;
     t->sample.whole = false; /* centroids are means, which are no whole numbers */

@@ -66,7 +66,7 @@ struct segment_rows {
 struct segment_vectors {
     struct row_values values;
     struct segment_index *index; /* NULL: no rows */
-    struct index_cost cost;      /* costs of its searches, learned on this reactor */
+    struct index_cost cost;      /* of searches of it on this reactor */
     struct index_plan plan;      /* of the index */
     /* sealed: the index stays in the mapping, because memory was short when it was opened */
     bool index_mapped;

@@ -24,10 +24,15 @@
 #include <string.h>
 
 #define BOUND_SIGMAS 1.9f
-#define BITS_MAX     8
 /* rounding a query to bytes errs like so much of an angle: 1/127 of 4 deviations, halved, / sqrt
  * 3 */
 #define QUERY_ANGLE 0.009f
+
+struct rabitq {
+    uint64_t *flips;     /* of the rotation; owned */
+    float *centre;       /* of all rows; owned */
+    float centre_square; /* |centre|^2 */
+};
 
 struct factors {
     float add, rescale, error;
@@ -35,8 +40,8 @@ struct factors {
 
 /* The step between levels, in standard deviations, that is best for a normal
  * distribution (Max, 1960). */
-static const float normal_step[BITS_MAX + 1] = {0,       1.596f,  0.9957f, 0.5860f, 0.3352f,
-                                                0.1881f, 0.1041f, 0.0569f, 0.0308f};
+static const float normal_step[CODE_BITS_MAX + 1] = {0,       1.596f,  0.9957f, 0.5860f, 0.3352f,
+                                                     0.1881f, 0.1041f, 0.0569f, 0.0308f};
 /* Tried for each row. */
 static const float step_tries[] = {0.82f, 0.91f, 1, 1.1f, 1.21f};
 
@@ -70,28 +75,35 @@ static uint32_t stride(uint32_t dim, unsigned bits)
     return bytes <= 32 ? 32 : rows_stride(bytes);
 }
 
+static uint64_t state_bytes(uint32_t dim, unsigned bits)
+{
+    const uint32_t dims = rotation_dims(dim);
+    return sizeof(struct rabitq) + rotation_bytes(dims) + dims * sizeof(float);
+}
+
+/* A rotated row, and two codes of a byte a dimension. */
+static size_t work_bytes(uint32_t dim)
+{
+    return rotation_dims(dim) * (sizeof(float) + 2);
+}
+
 static void fini(struct codes *c)
 {
-    free(c->flips);
-    free(c->centre);
-    free(c->work);
+    struct rabitq *s = c->state;
+    free(s->flips);
+    free(s->centre);
+    free(s);
 }
 
-static size_t work_bytes(const struct codes *c)
+static int init(struct codes *c)
 {
-    return rotation_dims(c->dim) * (sizeof(float) + 2);
-}
-
-static int init(struct codes *c, unsigned bits)
-{
-    if (bits < 1 || bits > BITS_MAX)
-        return -EINVAL;
     const uint32_t dims = rotation_dims(c->dim);
-    c->bits = bits;
-    c->flips = rotation_flips(dims);
-    c->centre = memory_aligned(dims * sizeof(float));
-    c->work = memory_aligned(work_bytes(c));
-    if (c->flips && c->centre && c->work)
+    struct rabitq *s = c->state = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->flips = rotation_flips(dims);
+    s->centre = memory_aligned(dims * sizeof(float));
+    if (s->flips && s->centre)
         return 0;
     fini(c);
     return -ENOMEM;
@@ -99,22 +111,24 @@ static int init(struct codes *c, unsigned bits)
 
 static int train(struct codes *c, const struct codes_training *t)
 {
+    struct rabitq *s = c->state;
     for (uint32_t j = 0; j < c->dim; j++)
-        c->centre[j] = t->sample->rows ? (float)(t->sample->sum[j] / t->sample->rows) : 0;
-    c->centre_square = vek.ip_f32(c->centre, c->centre, c->dim);
+        s->centre[j] = t->sample->rows ? (float)(t->sample->sum[j] / t->sample->rows) : 0;
+    s->centre_square = vek.ip_f32(s->centre, s->centre, c->dim);
     return 0;
 }
 
 /* P(x - c), |x - c|^2 and <x - c, c>. */
 static void rotate(const struct codes *c, const float *x, float *ret, float *ret_square, float *ret_on_centre)
 {
+    const struct rabitq *s = c->state;
     const uint32_t dims = rotation_dims(c->dim);
     for (uint32_t j = 0; j < c->dim; j++)
-        ret[j] = x[j] - c->centre[j];
+        ret[j] = x[j] - s->centre[j];
     memset(ret + c->dim, 0, (dims - c->dim) * sizeof(float));
     *ret_square = vek.ip_f32(ret, ret, c->dim);
-    *ret_on_centre = vek.ip_f32(ret, c->centre, c->dim);
-    rotation_apply(c->flips, dims, ret);
+    *ret_on_centre = vek.ip_f32(ret, s->centre, c->dim);
+    rotation_apply(s->flips, dims, ret);
 }
 
 /* What the nearest levels at this step make of r: <r, v> and |v|^2. Levels are at
@@ -157,11 +171,10 @@ static void choose(const struct codes *c, const float *r, float square, uint8_t 
     }
 }
 
-static bool encode(const struct codes *c, const float *x, void *code, void *norm)
+static bool encode(const struct codes *c, const float *x, void *code, void *norm, void *work)
 {
-    (void)norm;
     const uint32_t dims = rotation_dims(c->dim);
-    float *r = c->work, square, on_centre, product, length;
+    float *r = work, square, on_centre, product, length;
     uint8_t *u = (uint8_t *)(r + dims), *best = u + dims;
     rotate(c, x, r, &square, &on_centre);
     choose(c, r, square, best, u, &product, &length);
@@ -183,7 +196,6 @@ static const struct factors *factors_of(const struct codes *c, const void *row)
 
 static void score(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count, float *ret)
 {
-    (void)ids;
     const struct codes *c = q->codes;
     int32_t dots[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
@@ -191,14 +203,19 @@ static void score(const struct codes_query *q, const void *const *rows, const ui
         vek_dot_s8_bits_rows(q->folded, rows + from, n, rotation_dims(c->dim), c->bits, dots);
         for (uint32_t i = 0; i < n; i++) {
             const struct factors *f = factors_of(c, rows[from + i]);
-            ret[from + i] = f->add + f->rescale * q->scale * (float)(2 * (int64_t)dots[i] - q->bias) + q->add;
+            ret[from + i] = f->add + f->rescale * q->scale * (float)(2 * (int64_t)dots[i] - q->bias) + q->add.real;
         }
     }
 }
 
 static float bound(const struct codes_query *q, const void *row, float distance)
 {
-    return distance - factors_of(q->codes, row)->error * q->error_scale;
+    return distance - factors_of(q->codes, row)->error * q->factor;
+}
+
+static const float *centre_of(const struct codes *c)
+{
+    return ((const struct rabitq *)c->state)->centre;
 }
 
 /* The weights, and room to rotate in. */
@@ -211,14 +228,14 @@ static void query_init(struct codes_query *q, const struct codes *c, const float
 {
     const uint32_t dims = rotation_dims(c->dim);
     int8_t *weights = room;
-    float *s = (float *)(weights + dims), square, on_centre;
-    rotate(c, x, s, &square, &on_centre);
-    const struct folded folded = fold_to_bytes(s, dims, weights);
+    float *rotated = (float *)(weights + dims), square, on_centre;
+    rotate(c, x, rotated, &square, &on_centre);
+    const struct folded folded = fold_to_bytes(rotated, dims, weights);
     q->folded = weights;
     q->bias = folded.sum * twice_middle(c->bits);
     q->scale = folded.unit / 2;
-    q->error_scale = sqrtf(square);
-    q->add = c->metric == METRIC_IP ? -vek.ip_f32(x, c->centre, c->dim) : of_square(c) * square;
+    q->factor = sqrtf(square);
+    q->add.real = c->metric == METRIC_IP ? -vek.ip_f32(x, centre_of(c), c->dim) : of_square(c) * square;
     q->score = score;
     q->bound = bound;
 }
@@ -238,35 +255,35 @@ static int32_t weights_of(const uint8_t *code, uint32_t dims, int8_t *weights)
 
 static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
 {
+    const struct rabitq *s = c->state;
     const struct factors *f = factors_of(c, codes_at(c, row));
     const int32_t sum = weights_of(codes_at(c, row), rotation_dims(c->dim), weights);
     *ret = (struct folded_row){.bias = sum * twice_middle(c->bits),
                                /* the half of what v is multiplied with */
                                .scale = f->rescale / of_product(c) / 2,
-                               .norm.real = f->add - (c->metric == METRIC_IP ? c->centre_square : 0)};
+                               .add.real = f->add - (c->metric == METRIC_IP ? s->centre_square : 0)};
 }
 
-static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+static void row_query(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
 {
     struct folded_row folded;
     fold_row(c, row, weights, &folded);
     q->folded = weights;
     q->bias = folded.bias;
     q->scale = folded.scale;
-    q->add = folded.norm.real;
+    q->add = folded.add;
     q->score = score;
 }
 
-static void between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+static void between(const struct codes *c, const void *code, const void *norm, const void *const *weights,
                     const struct folded_row *folded, uint32_t n, float *ret)
 {
-    (void)norm;
     const struct factors *f = factors_of(c, code);
     int32_t dots[FOLDED_MAX];
     vek.dot_u8_s8_rows(code, weights, n, rotation_dims(c->dim), dots);
     for (uint32_t i = 0; i < n; i++)
-        ret[i] = f->add + folded[i].norm.real +
-                 f->rescale * folded[i].scale * (float)(2 * (int64_t)dots[i] - folded[i].bias);
+        ret[i] =
+            f->add + folded[i].add.real + f->rescale * folded[i].scale * (float)(2 * (int64_t)dots[i] - folded[i].bias);
 }
 
 /* The centre. */
@@ -277,39 +294,42 @@ static uint32_t params_count(const struct codes *c)
 
 static void params_write(const struct codes *c, float *params)
 {
-    memcpy(params, c->centre, c->dim * sizeof(float));
+    memcpy(params, centre_of(c), c->dim * sizeof(float));
 }
 
 static const char *params_open(struct codes *c, const float *params)
 {
+    struct rabitq *s = c->state;
     for (uint32_t j = 0; j < c->dim; j++)
         if (!isfinite(params[j]))
             return "the centre holds no numbers";
-    memcpy(c->centre, params, c->dim * sizeof(float));
-    c->centre_square = vek.ip_f32(c->centre, c->centre, c->dim);
+    memcpy(s->centre, params, c->dim * sizeof(float));
+    s->centre_square = vek.ip_f32(s->centre, s->centre, c->dim);
     return NULL;
 }
 
-static uint64_t params_bytes(const struct codes *c)
-{
-    const uint32_t dims = rotation_dims(c->dim);
-    return rotation_bytes(dims) + dims * (2 * sizeof(float) + 2);
-}
+static const char *const names[CODE_BITS_MAX + 1] = {"rabitq",  "rabitq1", "rabitq2", "rabitq3", "rabitq4",
+                                                     "rabitq5", "rabitq6", "rabitq7", "rabitq8"};
 
 const struct code_ops code_rabitq = {
+    .name = "rabitq",
+    .names = names,
+    .bits_max = CODE_BITS_MAX,
+    .bits_default = 4, /* the fewest bits whose order is nearly that of the vectors */
+    .refine_k = {0, 8, 3, 3, 1.5f, 1.5f, 1.5f, 1.5f, 1.5f},
     .stride = stride,
     .init = init,
     .fini = fini,
+    .state_bytes = state_bytes,
     .train = train,
-    .encode = encode,
-    .work_bytes = work_bytes,
-    .query_bytes = query_bytes,
-    .query_init = query_init,
-    .query_of_row = query_of_row,
-    .fold_row = fold_row,
-    .between = between,
     .params_count = params_count,
     .params_write = params_write,
     .params_open = params_open,
-    .params_bytes = params_bytes,
+    .work_bytes = work_bytes,
+    .encode = encode,
+    .query_bytes = query_bytes,
+    .query_init = query_init,
+    .row_query = row_query,
+    .fold_row = fold_row,
+    .between = between,
 };

@@ -20,6 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct sq4 {
+    float *low, *step, *inverse_step; /* [dim] each; one allocation, owned */
+};
+
 #define LEVELS       16
 #define MIDDLE       7.5f
 #define BLOCK        128  /* dimensions to 64 bytes */
@@ -36,33 +40,41 @@ static uint32_t padded(const struct codes *c)
 
 static uint32_t stride(uint32_t dim, unsigned bits)
 {
-    (void)bits;
     return (dim + BLOCK - 1) / BLOCK * (BLOCK / 2);
 }
 
-static int init(struct codes *c, unsigned bits)
+static uint64_t state_bytes(uint32_t dim, unsigned bits)
 {
-    (void)bits;
+    return sizeof(struct sq4) + 3 * (uint64_t)dim * sizeof(float);
+}
+
+static int init(struct codes *c)
+{
+    struct sq4 *s = malloc(sizeof(*s));
     float *floats = memory_aligned(3 * (size_t)c->dim * sizeof(float));
-    if (!floats)
+    if (!s || !floats) {
+        free(s);
+        free(floats);
         return -ENOMEM;
-    c->low = floats;
-    c->step = floats + c->dim;
-    c->inverse_step = floats + 2 * (size_t)c->dim;
+    }
+    *s = (struct sq4){floats, floats + c->dim, floats + 2 * (size_t)c->dim};
     for (uint32_t j = 0; j < c->dim; j++)
-        c->step[j] = -1; /* not known yet */
+        s->step[j] = -1; /* not known yet */
+    c->state = s;
     return 0;
 }
 
 static void fini(struct codes *c)
 {
-    free(c->low);
+    struct sq4 *s = c->state;
+    free(s->low);
+    free(s);
 }
 
-static void prepare(struct codes *c)
+static void prepare(struct sq4 *s, uint32_t dim)
 {
-    for (uint32_t j = 0; j < c->dim; j++)
-        c->inverse_step[j] = c->step[j] > 0 ? 1 / c->step[j] : 0;
+    for (uint32_t j = 0; j < dim; j++)
+        s->inverse_step[j] = s->step[j] > 0 ? 1 / s->step[j] : 0;
 }
 
 /* Divided first: a difference of the largest floats is none. */
@@ -117,14 +129,14 @@ static void fit_range(const float *values, uint32_t n, float min, float mean, fl
     *ret_high = high;
 }
 
-static void train_dimension(struct codes *c, const struct sq8_sample *p, uint32_t j, const float *values, uint32_t n)
+static void train_dimension(struct sq4 *s, const struct codes_sample *p, uint32_t j, const float *values, uint32_t n)
 {
     const double mean = p->sum[j] / (p->rows ? p->rows : 1);
     float low = (float)mean, high = low;
     if (p->max[j] > p->min[j])
         fit_range(values, n, p->min[j], (float)mean, p->max[j], &low, &high);
-    c->low[j] = low;
-    c->step[j] = step_of(low, high);
+    s->low[j] = low;
+    s->step[j] = step_of(low, high);
 }
 
 struct job {
@@ -137,7 +149,8 @@ struct job {
  * [dimension of the group][row]. */
 static int train_group(const struct job *job, uint32_t first, float *values, const struct pause *pause)
 {
-    struct codes *c = job->codes;
+    const struct codes *c = job->codes;
+    struct sq4 *s = c->state;
     const struct codes_training *t = job->training;
     const uint32_t group = c->dim - first < GROUP ? c->dim - first : GROUP;
     const uint32_t step = t->count / SAMPLE + 1, n = t->count / step;
@@ -151,9 +164,9 @@ static int train_group(const struct job *job, uint32_t first, float *values, con
             values[j * SAMPLE + i] = values[j * SAMPLE + n - 1];
     int rc = 0;
     for (uint32_t j = 0; j < group && rc == 0; j++) {
-        if (c->step[first + j] >= 0)
+        if (s->step[first + j] >= 0)
             continue;
-        train_dimension(c, t->sample, first + j, values + (size_t)j * SAMPLE, (n + LANES - 1) / LANES * LANES);
+        train_dimension(s, t->sample, first + j, values + (size_t)j * SAMPLE, (n + LANES - 1) / LANES * LANES);
         rc = pause_here(pause);
     }
     return rc;
@@ -163,6 +176,7 @@ static int train_share(void *arg, unsigned share, const struct pause *pause)
 {
     struct job *job = arg;
     const struct codes *c = job->codes;
+    const struct sq4 *s = c->state;
     float *values = malloc(SAMPLE * GROUP * sizeof(float));
     int rc = values ? 0 : -ENOMEM;
     (void)share;
@@ -171,7 +185,7 @@ static int train_share(void *arg, unsigned share, const struct pause *pause)
         if (first >= c->dim)
             break;
         const uint32_t last = c->dim - first < GROUP ? c->dim - 1 : first + GROUP - 1;
-        if (c->step[last] < 0) /* or an earlier call has come to its end */
+        if (s->step[last] < 0) /* or an earlier call has come to its end */
             rc = train_group(job, first, values, pause);
     }
     free(values);
@@ -183,7 +197,7 @@ static int train(struct codes *c, const struct codes_training *t)
     struct job job = {.codes = c, .training = t};
     int rc = workers_run(t->workers, train_share, &job, t->pause);
     if (rc == 0)
-        prepare(c);
+        prepare(c->state, c->dim);
     return rc;
 }
 
@@ -193,13 +207,14 @@ static unsigned code_of(const uint8_t *code, uint32_t j)
     return j % BLOCK < BLOCK / 2 ? both & 15 : both >> 4;
 }
 
-static bool encode(const struct codes *c, const float *x, void *code, void *norm)
+static bool encode(const struct codes *c, const float *x, void *code, void *norm, void *work)
 {
-    vek.encode_u4(x, c->low, c->inverse_step, c->dim, code);
+    const struct sq4 *s = c->state;
+    vek.encode_u4(x, s->low, s->inverse_step, c->dim, code);
     double centred = 0, error = 0, squares = 0, product = 0;
     for (uint32_t j = 0; j < c->dim; j++) {
-        float from_centre = c->step[j] * ((float)code_of(code, j) - MIDDLE);
-        float said = c->low[j] + MIDDLE * c->step[j] + from_centre;
+        float from_centre = s->step[j] * ((float)code_of(code, j) - MIDDLE);
+        float said = s->low[j] + MIDDLE * s->step[j] + from_centre;
         centred += from_centre * from_centre;
         error += (said - x[j]) * (said - x[j]);
         squares += x[j] * x[j];
@@ -229,8 +244,8 @@ static void score_l2(const struct codes_query *q, const void *const *rows, const
         uint32_t n = count - from < DOTS ? count - from : DOTS;
         vek.dot_s8_u4_rows(q->folded, rows + from, n, padded(c), dots);
         for (uint32_t i = 0; i < n; i++)
-            ret[from + i] =
-                *(const float *)codes_norm_at(c, ids[from + i]) + q->add + q->scale * (float)(2 * dots[i] - q->bias);
+            ret[from + i] = *(const float *)codes_norm_at(c, ids[from + i]) + q->add.real +
+                            q->scale * (float)(2 * dots[i] - q->bias);
     }
 }
 
@@ -245,28 +260,29 @@ static void score_ip(const struct codes_query *q, const void *const *rows, const
         vek.dot_s8_u4_rows(q->folded, rows + from, n, padded(c), dots);
         for (uint32_t i = 0; i < n; i++)
             ret[from + i] = offset + *(const float *)codes_norm_at(c, ids[from + i]) *
-                                         (q->add + q->scale * (float)(2 * dots[i] - q->bias));
+                                         (q->add.real + q->scale * (float)(2 * dots[i] - q->bias));
     }
 }
 
 static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
 {
+    const struct sq4 *s = c->state;
     const bool l2 = c->metric == METRIC_L2;
     int8_t *weights = room;
     float *w = (float *)(weights + padded(c));
     memset(w + c->dim, 0, (padded(c) - c->dim) * sizeof(float));
     for (uint32_t j = 0; j < c->dim; j++) {
-        const float centre = c->low[j] + MIDDLE * c->step[j];
+        const float centre = s->low[j] + MIDDLE * s->step[j];
         w[j] = l2 ? x[j] - centre : centre;
     }
     const float constant = vek.ip_f32(w, l2 ? w : x, c->dim); /* |q - c|^2, else <c, q> */
     for (uint32_t j = 0; j < c->dim; j++)
-        w[j] = c->step[j] * (l2 ? w[j] : x[j]);
+        w[j] = s->step[j] * (l2 ? w[j] : x[j]);
     const struct folded folded = fold_to_bytes(w, padded(c), weights);
     q->folded = weights;
     q->bias = 15 * folded.sum;
     q->scale = l2 ? -folded.unit : -folded.unit / 2;
-    q->add = l2 ? constant : -constant;
+    q->add.real = l2 ? constant : -constant;
     q->score = l2 ? score_l2 : score_ip;
 }
 
@@ -278,37 +294,36 @@ static uint32_t params_count(const struct codes *c)
 
 static void params_write(const struct codes *c, float *params)
 {
-    for (uint32_t j = 0; j < 2 * c->dim; j++)
-        params[j] = c->low[j]; /* the steps lie behind */
+    const struct sq4 *s = c->state;
+    memcpy(params, s->low, 2 * (size_t)c->dim * sizeof(float)); /* the steps lie behind */
 }
 
 static const char *params_open(struct codes *c, const float *params)
 {
+    struct sq4 *s = c->state;
     for (uint32_t j = 0; j < 2 * c->dim; j++) {
         if (!isfinite(params[j]) || (j >= c->dim && params[j] < 0))
             return "the quantiser holds no numbers";
-        c->low[j] = params[j];
+        s->low[j] = params[j];
     }
-    prepare(c);
+    prepare(s, c->dim);
     return NULL;
 }
 
-static uint64_t params_bytes(const struct codes *c)
-{
-    return 3 * (uint64_t)c->dim * sizeof(float);
-}
-
 const struct code_ops code_sq4 = {
+    .name = "sq4",
+    .value_bits = 4,
+    .refine_k = {2},
     .norm_bytes = sizeof(float),
     .stride = stride,
     .init = init,
     .fini = fini,
+    .state_bytes = state_bytes,
     .train = train,
-    .encode = encode,
-    .query_bytes = query_bytes,
-    .query_init = query_init,
     .params_count = params_count,
     .params_write = params_write,
     .params_open = params_open,
-    .params_bytes = params_bytes,
+    .encode = encode,
+    .query_bytes = query_bytes,
+    .query_init = query_init,
 };

@@ -1,42 +1,61 @@
 /* code_sq8.c -- SQ8 as a kind of code: the arithmetic is in sq8.c. */
 #include "vectors/codes/codes_internal.h"
+#include "vectors/codes/sq8.h"
 
 #include "vek.h"
+#include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint32_t stride(uint32_t dim, unsigned bits)
 {
-    (void)bits;
     return rows_stride(dim);
 }
 
-static int init(struct codes *c, unsigned bits)
+static uint64_t state_bytes(uint32_t dim, unsigned bits)
 {
-    (void)bits;
-    return sq8_init(&c->sq8, c->metric, c->dim);
+    return sizeof(struct sq8) + sq8_bytes(dim);
+}
+
+static int init(struct codes *c)
+{
+    struct sq8 *s = malloc(sizeof(*s));
+    if (!s || sq8_init(s, c->metric, c->dim) < 0) {
+        free(s);
+        return -ENOMEM;
+    }
+    c->state = s;
+    return 0;
 }
 
 static void fini(struct codes *c)
 {
-    sq8_fini(&c->sq8);
+    sq8_fini(c->state);
+    free(c->state);
 }
 
 static int train(struct codes *c, const struct codes_training *t)
 {
-    sq8_train(&c->sq8, t->sample);
+    sq8_train(c->state, t->sample);
     return 0;
 }
 
-static bool encode(const struct codes *c, const float *x, void *code, void *norm)
+static bool encode(const struct codes *c, const float *x, void *code, void *norm, void *work)
 {
-    union norm unused;
-    return sq8_encode(&c->sq8, x, code, norm ? norm : &unused);
+    union code_number unused;
+    return sq8_encode(c->state, x, code, norm ? norm : &unused);
+}
+
+static bool is_lossless(const struct codes *c)
+{
+    const struct sq8 *s = c->state;
+    return s->lossless;
 }
 
 static size_t query_bytes(const struct codes *c)
 {
-    return sq8_query_bytes(&c->sq8);
+    return sq8_query_bytes(c->state);
 }
 
 /* A cosine counts from 1. */
@@ -48,8 +67,8 @@ static float offset(const struct codes *c)
 /* One function for each way to make a distance of a dot product, so that no row asks which.
  * In the loops over products nothing that is read may be what is written, so that compilers
  * make vectors of them. */
-static void reals_of(const struct sq8_query *q, const int32_t *restrict dots, const float *restrict add, uint32_t count,
-                     float *restrict ret)
+static void reals_of(const struct codes_query *q, const int32_t *restrict dots, const float *restrict add,
+                     uint32_t count, float *restrict ret)
 {
     const uint32_t bias = (uint32_t)q->bias;
     const float scale = q->scale;
@@ -57,11 +76,11 @@ static void reals_of(const struct sq8_query *q, const int32_t *restrict dots, co
         ret[i] = add[i] + scale * (float)(int32_t)((uint32_t)dots[i] - bias);
 }
 
-static void wholes_of(const struct sq8_query *q, const int32_t *restrict dots, const union norm *restrict norms,
-                      uint32_t count, float *restrict ret)
+static void wholes_of(const struct codes_query *q, const int32_t *restrict dots,
+                      const union code_number *restrict norms, uint32_t count, float *restrict ret)
 {
-    const uint32_t add = (uint32_t)q->norm.whole + 2 * (uint32_t)q->bias;
-    const float grain = q->grain;
+    const uint32_t add = (uint32_t)q->add.whole + 2 * (uint32_t)q->bias;
+    const float grain = q->factor;
     for (uint32_t i = 0; i < count; i++)
         ret[i] = grain * (float)(int32_t)((uint32_t)norms[i].whole + add - 2 * (uint32_t)dots[i]);
 }
@@ -69,39 +88,38 @@ static void wholes_of(const struct sq8_query *q, const int32_t *restrict dots, c
 static void score_ip(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
                      float *ret)
 {
-    (void)ids;
     int32_t dots[DOTS];
     float add[DOTS];
     for (uint32_t i = 0; i < DOTS; i++)
         add[i] = offset(q->codes);
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
-        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
-        reals_of(&q->sq8, dots, add, n, ret + from);
+        vek.dot_s8_u8_rows(q->folded, rows + from, n, q->codes->stride, dots);
+        reals_of(q, dots, add, n, ret + from);
     }
 }
 
-static void norms_of(const struct codes *c, const uint32_t *ids, uint32_t count, union norm *ret)
+static void norms_of(const struct codes *c, const uint32_t *ids, uint32_t count, union code_number *ret)
 {
     const struct rows *r = &c->norms.rows;
     const bool is_array = r->shift == ROWS_ONE_PIECE;
-    const union norm *array = is_array && count ? (const union norm *)r->chunk[0] : NULL;
+    const union code_number *array = is_array && count ? (const union code_number *)r->chunk[0] : NULL;
     for (uint32_t i = 0; i < count && is_array; i++)
         ret[i] = array[ids[i]];
     for (uint32_t i = 0; i < count && !is_array; i++)
-        ret[i] = *(const union norm *)codes_norm_at(c, ids[i]);
+        ret[i] = *(const union code_number *)codes_norm_at(c, ids[i]);
 }
 
 static void score_l2_whole(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
                            float *ret)
 {
     int32_t dots[DOTS];
-    union norm norms[DOTS];
+    union code_number norms[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
         norms_of(q->codes, ids + from, n, norms);
-        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, q->codes->stride, dots);
-        wholes_of(&q->sq8, dots, norms, n, ret + from);
+        vek.dot_s8_u8_rows(q->folded, rows + from, n, q->codes->stride, dots);
+        wholes_of(q, dots, norms, n, ret + from);
     }
 }
 
@@ -109,60 +127,73 @@ static void score_l2(const struct codes_query *q, const void *const *rows, const
                      float *ret)
 {
     const struct codes *c = q->codes;
-    const bool lossless = c->sq8.lossless;
-    const float grain = q->sq8.grain, norm = q->sq8.norm.real;
+    const bool lossless = is_lossless(c);
+    const float grain = q->factor, norm = q->add.real;
     int32_t dots[DOTS];
-    union norm norms[DOTS];
+    union code_number norms[DOTS];
     float add[DOTS];
     for (uint32_t from = 0; from < count; from += DOTS) {
         uint32_t n = count - from < DOTS ? count - from : DOTS;
         norms_of(c, ids + from, n, norms);
         for (uint32_t i = 0; i < n; i++)
             add[i] = (lossless ? grain * (float)norms[i].whole : norms[i].real) + norm;
-        vek.dot_s8_u8_rows(q->sq8.weights, rows + from, n, c->stride, dots);
-        reals_of(&q->sq8, dots, add, n, ret + from);
+        vek.dot_s8_u8_rows(q->folded, rows + from, n, c->stride, dots);
+        reals_of(q, dots, add, n, ret + from);
     }
 }
 
-static void query_ready(struct codes_query *q, const struct codes *c)
+static void query_ready(struct codes_query *q, const struct codes *c, const struct sq8_query *of)
 {
-    q->codes = c;
-    q->score = c->metric != METRIC_L2 ? score_ip : q->sq8.whole ? score_l2_whole : score_l2;
-    q->exact = q->sq8.whole && c->clipped == c->outlier_count;
+    q->folded = of->weights;
+    q->bias = of->bias;
+    q->scale = of->scale;
+    q->add = of->norm;
+    q->factor = of->grain;
+    q->score = c->metric != METRIC_L2 ? score_ip : of->whole ? score_l2_whole : score_l2;
+    q->exact = of->whole && c->clipped == c->outlier_count;
 }
 
 static void query_init(struct codes_query *q, const struct codes *c, const float *x, void *room)
 {
-    sq8_query_init(&q->sq8, &c->sq8, x, room);
-    query_ready(q, c);
+    struct sq8_query of;
+    sq8_query_init(&of, c->state, x, room);
+    query_ready(q, c, &of);
 }
 
-static void query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+static void fold(struct sq8_query *q, const struct codes *c, uint32_t row, void *weights)
 {
-    sq8_query_of_code(&q->sq8, &c->sq8, codes_at(c, row), codes_norm(c, row), weights);
-    query_ready(q, c);
+    const union code_number *norm = codes_norm_of(c, row);
+    sq8_query_of_code(q, c->state, codes_at(c, row), norm ? *norm : (union code_number){0}, weights);
+}
+
+static void row_query(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+{
+    struct sq8_query of;
+    fold(&of, c, row, weights);
+    query_ready(q, c, &of);
 }
 
 static void fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
 {
     struct sq8_query q;
-    sq8_query_of_code(&q, &c->sq8, codes_at(c, row), codes_norm(c, row), weights);
-    *ret = (struct folded_row){.bias = q.bias, .norm = q.norm};
+    fold(&q, c, row, weights);
+    *ret = (struct folded_row){.bias = q.bias, .add = q.norm};
 }
 
-static void between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+static void between(const struct codes *c, const void *code, const void *norm, const void *const *weights,
                     const struct folded_row *folded, uint32_t n, float *ret)
 {
-    const struct sq8 *s = &c->sq8;
+    const struct sq8 *s = c->state;
     const bool l2 = c->metric == METRIC_L2;
+    const union code_number own = l2 ? *(const union code_number *)norm : (union code_number){0};
     struct sq8_query q = {
         .scale = l2 ? -2 * s->unit : -s->unit, .grain = s->lossless ? s->unit : 1, .whole = s->lossless};
     int32_t dots[FOLDED_MAX];
     vek.dot_u8_s8_rows(code, weights, n, s->stride, dots);
     for (uint32_t i = 0; i < n; i++) {
         q.bias = folded[i].bias;
-        q.norm = folded[i].norm;
-        ret[i] = offset(c) + sq8_distance(&q, l2, s->lossless, dots[i], norm);
+        q.norm = folded[i].add;
+        ret[i] = offset(c) + sq8_distance(&q, l2, s->lossless, dots[i], own);
     }
 }
 
@@ -174,9 +205,10 @@ static uint32_t params_count(const struct codes *c)
 
 static void params_write(const struct codes *c, float *params)
 {
-    memcpy(params, c->sq8.low, c->dim * sizeof(float));
-    memcpy(params + c->dim, c->sq8.step, c->dim * sizeof(float));
-    params[2 * (size_t)c->dim] = c->sq8.lossless;
+    const struct sq8 *s = c->state;
+    memcpy(params, s->low, c->dim * sizeof(float));
+    memcpy(params + c->dim, s->step, c->dim * sizeof(float));
+    params[2 * (size_t)c->dim] = s->lossless;
 }
 
 /* One power of two for all dimensions, from SQ8_STEP_LEAST to 1. */
@@ -190,7 +222,7 @@ static bool is_lossless_step(const struct sq8 *s, uint32_t j)
 
 static const char *params_open(struct codes *c, const float *params)
 {
-    struct sq8 *s = &c->sq8;
+    struct sq8 *s = c->state;
     const float lossless = params[2 * (size_t)c->dim];
     if ((lossless != 0 && lossless != 1) || (lossless == 1 && c->metric != METRIC_L2))
         return "the quantiser holds no numbers";
@@ -207,26 +239,26 @@ static const char *params_open(struct codes *c, const float *params)
     return NULL;
 }
 
-static uint64_t params_bytes(const struct codes *c)
-{
-    return sq8_bytes(&c->sq8);
-}
-
 const struct code_ops code_sq8 = {
-    .norm_bytes = sizeof(union norm),
+    .name = "sq8",
+    .features = CODE_WHOLE,
+    .value_bits = 8,
+    .refine_k = {1.5f},
+    .norm_bytes = sizeof(union code_number),
     .norms_l2_only = true,
     .stride = stride,
     .init = init,
     .fini = fini,
+    .state_bytes = state_bytes,
     .train = train,
-    .encode = encode,
-    .query_bytes = query_bytes,
-    .query_init = query_init,
-    .query_of_row = query_of_row,
-    .fold_row = fold_row,
-    .between = between,
     .params_count = params_count,
     .params_write = params_write,
     .params_open = params_open,
-    .params_bytes = params_bytes,
+    .encode = encode,
+    .is_lossless = is_lossless,
+    .query_bytes = query_bytes,
+    .query_init = query_init,
+    .row_query = row_query,
+    .fold_row = fold_row,
+    .between = between,
 };

@@ -7,55 +7,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct code_ops *ops_of(enum code_kind kind)
+static int make_room(struct codes *c)
 {
-    switch (kind) {
-    case CODE_F32: return &code_f32;
-    case CODE_F16: return &code_f16;
-    case CODE_BF16: return &code_bf16;
-    case CODE_SQ8: return &code_sq8;
-    case CODE_SQ4: return &code_sq4;
-    case CODE_RABITQ: return &code_rabitq;
-    default: return NULL;
+    if (c->ops->work_bytes) {
+        c->work = memory_aligned(c->ops->work_bytes(c->dim));
+        if (!c->work)
+            return -ENOMEM;
     }
+    return c->ops->init ? c->ops->init(c) : 0;
 }
 
-static uint32_t norm_bytes(const struct code_ops *ops, enum metric metric)
+int codes_init(struct codes *c, struct code_type type, enum metric metric, uint32_t dim)
 {
-    return metric == METRIC_L2 || !ops->norms_l2_only ? ops->norm_bytes : 0;
-}
-
-uint32_t codes_norm_bytes(const struct codes *c)
-{
-    return norm_bytes(c->ops, c->metric);
-}
-
-uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim)
-{
-    const struct code_ops *ops = ops_of(kind);
-    return ops->stride(dim, bits) + norm_bytes(ops, metric);
-}
-
-enum code_kind codes_next_kind(enum code_kind kind, enum metric metric, uint32_t dim)
-{
-    const uint32_t rotated = codes_row_bytes(CODE_RABITQ, 8, metric, dim),
-                   values = codes_row_bytes(CODE_F32, 0, metric, dim);
-    return kind == CODE_SQ8 && 3 * rotated <= 2 * values ? CODE_RABITQ : CODE_F32;
-}
-
-int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim)
-{
-    *c = (struct codes){.ops = ops_of(kind), .kind = kind, .metric = metric, .dim = dim};
-    if (!c->ops)
+    const struct code_ops *ops = code_ops_of(type.kind);
+    *c = (struct codes){0};
+    if (!ops || type.bits > ops->bits_max || (ops->bits_max && type.bits == 0))
         return -EINVAL;
-    c->stride = c->ops->stride(dim, bits);
-    int rc = c->ops->init(c, bits);
+    *c = (struct codes){.ops = ops,
+                        .kind = type.kind,
+                        .bits = type.bits,
+                        .metric = metric,
+                        .dim = dim,
+                        .stride = ops->stride(dim, type.bits)};
+    c->norm_bytes = code_row_bytes(type, metric, dim) - c->stride;
+    const int rc = make_room(c);
     if (rc < 0) {
+        memory_free(c->work);
         *c = (struct codes){0};
         return rc;
     }
     row_array_init(&c->rows, c->stride);
-    row_array_init(&c->norms, codes_norm_bytes(c) ? codes_norm_bytes(c) : 1);
+    row_array_init(&c->norms, c->norm_bytes ? c->norm_bytes : 1);
     return 0;
 }
 
@@ -63,15 +45,16 @@ void codes_fini(struct codes *c)
 {
     row_array_fini(&c->rows);
     row_array_fini(&c->norms);
-    if (c->ops)
+    if (c->ops && c->ops->fini)
         c->ops->fini(c);
     memory_free(c->outliers);
+    memory_free(c->work);
     *c = (struct codes){0};
 }
 
 struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, uint32_t dim)
 {
-    return (struct codes){.ops = &code_f32,
+    return (struct codes){.ops = code_ops_of(CODE_F32),
                           .kind = CODE_F32,
                           .metric = metric,
                           .dim = dim,
@@ -81,25 +64,38 @@ struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, ui
 
 int codes_train(struct codes *c, const struct codes_training *t)
 {
-    return c->ops->train(c, t);
+    return c->ops->train ? c->ops->train(c, t) : 0;
 }
 
 uint64_t codes_bytes(const struct codes *c)
 {
-    return c->ops ? row_array_bytes(&c->rows) + row_array_bytes(&c->norms) + c->ops->params_bytes(c) +
-                        (c->outliers ? OUTLIERS_MAX * sizeof(*c->outliers) : 0)
-                  : 0;
+    if (!c->ops)
+        return 0;
+    const uint64_t arrays = row_array_bytes(&c->rows) + row_array_bytes(&c->norms);
+    return arrays + (c->ops->state_bytes ? c->ops->state_bytes(c->dim, c->bits) : 0) +
+           (c->work ? c->ops->work_bytes(c->dim) : 0) + (c->outliers ? OUTLIERS_MAX * sizeof(*c->outliers) : 0);
+}
+
+uint64_t codes_bytes_of(struct code_type type, enum metric metric, uint32_t dim, uint32_t rows)
+{
+    const struct code_ops *ops = code_ops_of(type.kind);
+    const uint32_t stride = ops->stride(dim, type.bits), norm = code_row_bytes(type, metric, dim) - stride;
+    return row_array_bytes_of(stride, rows) + (norm ? row_array_bytes_of(norm, rows) : 0) +
+           (ops->state_bytes ? ops->state_bytes(dim, type.bits) : 0);
+}
+
+int codes_reserve(struct codes *c, uint32_t count)
+{
+    int rc = row_array_reserve(&c->rows, count);
+    return rc == 0 && c->norm_bytes ? row_array_reserve(&c->norms, count) : rc;
 }
 
 int codes_append(struct codes *c, const float *x)
 {
-    const bool norms = codes_norm_bytes(c) > 0;
-    int rc = row_array_reserve(&c->rows, c->count + 1);
-    if (rc == 0 && norms)
-        rc = row_array_reserve(&c->norms, c->count + 1);
+    int rc = codes_reserve(c, c->count + 1);
     if (rc < 0)
         return rc;
-    if (c->ops->encode(c, x, row_array_at(&c->rows, c->count), norms ? row_array_at(&c->norms, c->count) : NULL)) {
+    if (codes_encode(c, c->count, x, c->work)) {
         rc = codes_reserve_outliers(c);
         if (rc < 0)
             return rc;
@@ -161,19 +157,25 @@ int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count)
     return 0;
 }
 
+bool codes_are_lossless(const struct codes *c)
+{
+    return c->ops->is_lossless ? c->ops->is_lossless(c) : codes_are_values(c);
+}
+
 uint32_t codes_params_count(const struct codes *c)
 {
-    return c->ops->params_count(c);
+    return c->ops->params_count ? c->ops->params_count(c) : 0;
 }
 
 void codes_params_write(const struct codes *c, float *params)
 {
-    c->ops->params_write(c, params);
+    if (c->ops->params_write)
+        c->ops->params_write(c, params);
 }
 
 const char *codes_params_open(struct codes *c, const float *params)
 {
-    return c->ops->params_open(c, params);
+    return c->ops->params_open ? c->ops->params_open(c, params) : NULL;
 }
 
 size_t codes_query_bytes(const struct codes *c)
@@ -187,10 +189,10 @@ void codes_query_init(struct codes_query *q, const struct codes *c, const float 
     c->ops->query_init(q, c, x, room);
 }
 
-void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
+void codes_row_query(struct codes_query *q, const struct codes *c, uint32_t row, void *weights)
 {
     *q = (struct codes_query){.codes = c};
-    c->ops->query_of_row(q, c, row, weights);
+    c->ops->row_query(q, c, row, weights);
 }
 
 void codes_fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret)
@@ -198,7 +200,7 @@ void codes_fold_row(const struct codes *c, uint32_t row, void *weights, struct f
     c->ops->fold_row(c, row, weights, ret);
 }
 
-void codes_between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+void codes_between(const struct codes *c, const void *code, const void *norm, const void *const *weights,
                    const struct folded_row *folded, uint32_t n, float *ret)
 {
     c->ops->between(c, code, norm, weights, folded, n, ret);

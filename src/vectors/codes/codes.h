@@ -3,33 +3,24 @@
  *
  * Rows are written to codes of one kind; a query is folded once into the form that its kind scores
  * fastest; codes_score() then gives the distances of a whole hop for one indirect call. Building
- * compares rows with rows, which SQ8, RABITQ of 8 bits and F32 can.
- *
- *   kind          a row                                            beside it
- *                 file
- *   F32/F16/BF16  the values                                       nothing
- *                 code_floats.c
- *   SQ8           a byte a dimension, per-dimension ranges         L2: its norm
- *                 sq8.c, code_sq8.c
- *   SQ4           half a byte a dimension, per-dimension ranges    norm, or correction of the dot
- *                 code_sq4.c
- *   RABITQ        1 to 8 bits a dimension, rotated                 three numbers, behind the code
- *                 code_rabitq.c */
+ * compares rows with rows, which some kinds can (code_ops.h). README.md lists the kinds. */
 #pragma once
 
 #include "base/workers.h"
-#include "vectors/codes/sq8.h"
-#include "vectors/index_options.h"
+#include "vectors/codes/code_ops.h"
+#include "vectors/codes/codes_sample.h"
 #include "vectors/row_array.h"
 #include "vectors/vectors.h"
 
 struct codes {
-    /* what the kind does (codes_internal.h); NULL before codes_init() */
-    const struct code_ops *ops;
+    const struct code_ops *ops; /* what the kind does; NULL before codes_init() */
+    void *state;                /* what training finds: the kind's own */
     enum code_kind kind;
+    unsigned bits; /* a dimension, where they were asked for; else 0 */
     enum metric metric;
     uint32_t dim;
-    uint32_t stride; /* bytes from one code to the next */
+    uint32_t stride;     /* bytes from one code to the next */
+    uint32_t norm_bytes; /* beside each code; 0: nothing */
     struct row_array rows;
     /* what a distance needs beside the code; without chunks when that is nothing */
     struct row_array norms;
@@ -41,25 +32,18 @@ struct codes {
     /* these rows, ascending, when they are few: searches score them by their vectors; owned */
     uint32_t *outliers;
     uint32_t outlier_count;
-    struct sq8 sq8;       /* CODE_SQ8 */
-    float *low, *step;    /* CODE_SQ4: of each dimension; owned */
-    float *inverse_step;  /* behind them */
-    unsigned bits;        /* CODE_RABITQ: of a dimension */
-    uint64_t *flips;      /* of its rotation; owned, as the next two */
-    float *centre, *work; /* the centre that of halves, too */
-    float centre_square;  /* |centre|^2 */
-    float scale;          /* CODE_F16: what values are multiplied with, a power of two */
+    void *work; /* that codes_append() encodes in; owned */
 };
 
 /* Rows that a list of outliers holds at most; scoring all of them takes a search some 20 us. */
 #define OUTLIERS_MAX 1024
 
-/* Untrained codes of that kind. bits: of CODE_RABITQ. */
-MUST_USE int codes_init(struct codes *c, enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
+/* Untrained codes of that kind. -ENOMEM; -EINVAL: there is no such kind, or not of so many bits. */
+MUST_USE int codes_init(struct codes *c, struct code_type type, enum metric metric, uint32_t dim);
 void codes_fini(struct codes *c);
 /* What codes are made ready by: rows like those that they will hold. */
 struct codes_training {
-    const struct sq8_sample *sample; /* of them */
+    const struct codes_sample *sample; /* of them */
     const struct rows *vectors;
     uint32_t count;
     const struct workers *workers; /* helps; NULL: nobody */
@@ -69,6 +53,8 @@ struct codes_training {
  * on. */
 MUST_USE int codes_train(struct codes *c, const struct codes_training *t);
 uint64_t codes_bytes(const struct codes *c); /* memory owned */
+/* The same of so many rows, before there are any. */
+uint64_t codes_bytes_of(struct code_type type, enum metric metric, uint32_t dim, uint32_t rows);
 /* Encodes x as row c->count and counts it. -ENOMEM. A row that the code does not describe becomes
  * an outlier, as long as the list has room: ask codes_is_full() before. */
 MUST_USE int codes_append(struct codes *c, const float *x);
@@ -95,13 +81,13 @@ MUST_USE int codes_add_outlier(struct codes *c, uint32_t row);
  * ascending. */
 MUST_USE int codes_set_outliers(struct codes *c, const uint32_t *rows, uint32_t count);
 
-uint32_t codes_norm_bytes(const struct codes *c); /* beside each code; 0: nothing */
-/* Memory of a row of that kind, with what lies beside it. */
-uint32_t codes_row_bytes(enum code_kind kind, unsigned bits, enum metric metric, uint32_t dim);
-
-/* The next finer kind of what a graph can be built on: SQ8, then RABITQ of 8 bits where it is much
- * shorter than the values, then F32. */
-enum code_kind codes_next_kind(enum code_kind kind, enum metric metric, uint32_t dim);
+/* No distance by these codes differs from that of the vectors, but for outliers. */
+bool codes_are_lossless(const struct codes *c);
+/* They are the values themselves. */
+static inline bool codes_are_values(const struct codes *c)
+{
+    return c->ops->features & CODE_VALUES;
+}
 
 /* What training found, as f32 values to be written to a file and read again. open() says what is
  * wrong with them, or NULL. */
@@ -117,19 +103,26 @@ static inline const void *codes_at(const struct codes *c, uint32_t row)
 /* The rows of an array lent by someone else, to be scored as they are. */
 struct codes codes_of_vectors(const struct rows *vectors, enum metric metric, uint32_t dim);
 
-/* A query folded for codes of one kind. */
+/* A number of a kind's own. */
+union code_number {
+    int32_t whole;
+    float real;
+};
+
+/* A query folded for codes of one kind. About
+ *     distance = scale * (product - bias) + add + factor * what lies beside the code */
 struct codes_query {
     const struct codes *codes;
     void (*score)(const struct codes_query *q, const void *const *rows, const uint32_t *ids, uint32_t count,
                   float *ret);
-    bool exact; /* the distances are those of the vectors: nothing is to be scored again */
-    struct sq8_query sq8;
-    const void *folded; /* other kinds: what is multiplied with a code, in the room lent */
-    int32_t bias;       /* of the product */
-    float scale, add;   /* distance = scale * (product - bias) + add, about */
-    float error_scale;  /* CODE_RABITQ: what a row's error is multiplied with */
     /* A distance that the true one is hardly ever below; NULL when the kind knows none. */
     float (*bound)(const struct codes_query *q, const void *row, float distance);
+    bool exact;         /* the distances are those of the vectors: nothing is to be scored again */
+    const void *folded; /* what is multiplied with a code, in the room lent; or the vector */
+    int32_t bias;
+    float scale;
+    union code_number add;
+    float factor;
 };
 
 /* Room a folded query takes, aligned to 64. */
@@ -141,15 +134,16 @@ void codes_query_init(struct codes_query *q, const struct codes *c, const float 
 /* Rows against rows, of codes that building works on. A row is folded into weights, which take
  * the bytes of a code. */
 struct folded_row {
-    int32_t bias;    /* of the product of weights and a code */
-    float scale;     /* CODE_RABITQ: of the product */
-    union norm norm; /* what its distances share */
+    int32_t bias; /* of the product of weights and a code */
+    float scale;  /* of it */
+    union code_number add;
 };
-void codes_query_of_row(struct codes_query *q, const struct codes *c, uint32_t row, void *weights);
+void codes_row_query(struct codes_query *q, const struct codes *c, uint32_t row, void *weights);
 void codes_fold_row(const struct codes *c, uint32_t row, void *weights, struct folded_row *ret);
-/* The distances of one row, by its code and its norm, from n folded ones: at most FOLDED_MAX. */
+/* The distances of one row, by its code and codes_norm_of() it, from n folded ones: at most
+ * FOLDED_MAX. */
 #define FOLDED_MAX 8
-void codes_between(const struct codes *c, const void *code, union norm norm, const void *const *weights,
+void codes_between(const struct codes *c, const void *code, const void *norm, const void *const *weights,
                    const struct folded_row *folded, uint32_t n, float *ret);
 
 /* Distances of rows whose codes lie at rows[]; smaller is nearer. */
@@ -167,8 +161,8 @@ static inline const void *codes_norm_at(const struct codes *c, uint32_t row)
     return rows_at(&c->norms.rows, row);
 }
 
-/* SQ8 under L2: |x - c|^2 of a row. */
-static inline union norm codes_norm(const struct codes *c, uint32_t row)
+/* What lies beside the code of a row; NULL: nothing. */
+static inline const void *codes_norm_of(const struct codes *c, uint32_t row)
 {
-    return c->metric == METRIC_L2 && c->kind == CODE_SQ8 ? *(const union norm *)codes_norm_at(c, row) : (union norm){0};
+    return c->norm_bytes ? codes_norm_at(c, row) : NULL;
 }

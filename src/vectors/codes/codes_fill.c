@@ -13,7 +13,7 @@
 #define PIECE_BYTES (32 * 1024) /* of vectors: some 10 us */
 
 struct job {
-    const struct codes *codes;
+    struct codes *codes;
     const struct rows *vectors;
     uint32_t from, to, piece_rows;
     uint8_t *work; /* of all shares */
@@ -23,13 +23,11 @@ struct job {
     _Atomic uint64_t filled;        /* pieces that are done; read when all shares have returned */
 };
 
-static void encode_piece(struct job *job, const struct codes *c, uint32_t piece)
+static void encode_piece(struct job *job, uint32_t piece, void *work)
 {
-    const bool norms = codes_norm_bytes(c) > 0;
     const uint32_t from = job->from + piece * job->piece_rows;
     for (uint32_t row = from; row < job->to && row < from + job->piece_rows; row++) {
-        if (!c->ops->encode(c, rows_at(job->vectors, row), row_array_at(&c->rows, row),
-                            norms ? row_array_at(&c->norms, row) : NULL))
+        if (!codes_encode(job->codes, row, rows_at(job->vectors, row), work))
             continue;
         const uint32_t at = atomic_fetch_add_explicit(&job->clipped, 1, memory_order_relaxed);
         if (at < OUTLIERS_MAX)
@@ -40,9 +38,7 @@ static void encode_piece(struct job *job, const struct codes *c, uint32_t piece)
 static int fill_share(void *arg, unsigned share, const struct pause *pause)
 {
     struct job *job = arg;
-    struct codes mine = *job->codes; /* but for what it works in */
-    if (job->work)
-        mine.work = (float *)(void *)(job->work + share * job->work_bytes);
+    void *work = job->work ? job->work + share * job->work_bytes : NULL;
     for (;;) {
         uint32_t piece = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         if (piece >= PIECES || piece >= (job->to - job->from + job->piece_rows - 1) / job->piece_rows)
@@ -50,7 +46,7 @@ static int fill_share(void *arg, unsigned share, const struct pause *pause)
         const uint64_t bit = (uint64_t)1 << piece;
         if (atomic_load_explicit(&job->filled, memory_order_relaxed) & bit)
             continue;
-        encode_piece(job, &mine, piece);
+        encode_piece(job, piece, work);
         atomic_fetch_or_explicit(&job->filled, bit, memory_order_relaxed);
         int rc = pause_here(pause);
         if (rc != 0)
@@ -75,9 +71,7 @@ static void take_outliers(struct codes *c, uint32_t clipped)
 
 static int fill_batch(struct codes *c, struct job *job, const struct workers *workers, const struct pause *pause)
 {
-    int rc = row_array_reserve(&c->rows, job->to);
-    if (rc == 0 && codes_norm_bytes(c) > 0)
-        rc = row_array_reserve(&c->norms, job->to);
+    int rc = codes_reserve(c, job->to);
     if (rc < 0)
         return rc;
     atomic_init(&job->next, 0);
@@ -98,7 +92,7 @@ int codes_fill(struct codes *c, const struct rows *vectors, uint32_t count, cons
 {
     struct job job = {
         .codes = c, .vectors = vectors, .piece_rows = PIECE_BYTES / (c->dim * (uint32_t)sizeof(float)) + 1};
-    job.work_bytes = c->ops->work_bytes ? (c->ops->work_bytes(c) + 63) & ~(size_t)63 : 0;
+    job.work_bytes = c->ops->work_bytes ? (c->ops->work_bytes(c->dim) + 63) & ~(size_t)63 : 0;
     if (job.work_bytes) {
         job.work = memory_aligned(job.work_bytes * workers_shares(workers));
         if (!job.work)

@@ -9,20 +9,15 @@
 #include <errno.h>
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LOSSLESS_DIM_MAX 32768 /* 32768 * 255^2 fits an int32 */
 /* of a range: its ends and its step are floats in any arithmetic */
 #define LARGEST (0.98 * (double)FLT_MAX)
 /* a few outliers must not take the steps of all others */
-#define SIGMAS       6.0
-#define TRIM_ROWS    256
-#define TRIM_CENTRES 8
-#define TRIM_VALUES  65536
-#define TRIM_TIMES   4 /* of the distance that 9 of 10 rows lie within */
-#define ERROR_TIMES  4 /* of the squared error that rounding makes on average */
-#define LANES        8
+#define SIGMAS      6.0
+#define ERROR_TIMES 4 /* of the squared error that rounding makes on average */
+#define LANES       8
 
 int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim)
 {
@@ -43,9 +38,9 @@ void sq8_fini(struct sq8 *s)
     *s = (struct sq8){0};
 }
 
-uint64_t sq8_bytes(const struct sq8 *s)
+uint64_t sq8_bytes(uint32_t dim)
 {
-    return s->low ? (uint64_t)s->stride * 4 * sizeof(float) : 0;
+    return (uint64_t)rows_stride(dim) * 4 * sizeof(float);
 }
 
 void sq8_prepare(struct sq8 *s)
@@ -63,99 +58,9 @@ void sq8_prepare(struct sq8 *s)
     }
 }
 
-int sq8_sample_init(struct sq8_sample *p, uint32_t dim)
-{
-    uint8_t *bytes = memory_aligned((size_t)dim * (2 * sizeof(double) + 2 * sizeof(float)));
-    if (!bytes)
-        return -ENOMEM;
-    *p = (struct sq8_sample){.sum = (double *)bytes, .whole = true};
-    p->sum_squares = p->sum + dim;
-    p->min = (float *)(p->sum_squares + dim);
-    p->max = p->min + dim;
-    for (uint32_t j = 0; j < dim; j++) {
-        p->min[j] = INFINITY;
-        p->max[j] = -INFINITY;
-    }
-    return 0;
-}
-
-void sq8_sample_fini(struct sq8_sample *p)
-{
-    memory_free(p->sum);
-    *p = (struct sq8_sample){0};
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const float x = *(const float *)a, y = *(const float *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* The distance from centre that a share of the rows lies within. */
-static float quantile(const float *centre, const struct rows *vectors, uint32_t count, uint32_t looked_at, uint32_t dim,
-                      float share)
-{
-    float distance[TRIM_ROWS];
-    for (uint32_t i = 0; i < looked_at; i++)
-        distance[i] = vek.l2_f32(centre, rows_at(vectors, (uint32_t)((uint64_t)i * count / looked_at)), dim);
-    qsort(distance, looked_at, sizeof(*distance), ascending);
-    return distance[(uint32_t)(share * (float)(looked_at - 1))];
-}
-
-void sq8_sample_trim(struct sq8_sample *p, const struct rows *vectors, uint32_t count, uint32_t dim)
-{
-    uint32_t rows = TRIM_VALUES / dim;
-    rows = rows > TRIM_ROWS ? TRIM_ROWS : rows < TRIM_CENTRES ? TRIM_CENTRES : rows;
-    rows = rows < count ? rows : count;
-    if (rows < TRIM_CENTRES)
-        return;
-    float least = INFINITY;
-    /* the row that half of the others lie nearest to */
-    for (uint32_t i = 0; i < TRIM_CENTRES; i++) {
-        const float *row = rows_at(vectors, (uint32_t)((i + 0.5) / TRIM_CENTRES * count));
-        const float half = quantile(row, vectors, count, rows, dim, 0.5f);
-        if (half < least) {
-            least = half;
-            p->centre = row;
-        }
-    }
-    if (p->centre)
-        p->limit = TRIM_TIMES * TRIM_TIMES * quantile(p->centre, vectors, count, rows, dim, 0.9f);
-}
-
-void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim)
-{
-    bool whole = true;
-    const bool far = p->centre && vek.l2_f32(p->centre, x, dim) > p->limit;
-    for (uint32_t j = 0; j < dim && far; j++)
-        whole &= x[j] >= 0 && x[j] <= 255 && x[j] == (float)(uint8_t)(x[j] >= 0 && x[j] <= 255 ? x[j] : 0);
-    if (far) {
-        p->whole = p->whole && whole;
-        return;
-    }
-    for (uint32_t j = 0; j < dim; j++) {
-        float v = x[j];
-        p->min[j] = v < p->min[j] ? v : p->min[j];
-        p->max[j] = v > p->max[j] ? v : p->max[j];
-        p->sum[j] += v;
-        p->sum_squares[j] += (double)v * v;
-        whole &= v >= 0 && v <= 255 && v == (float)(uint8_t)(v >= 0 && v <= 255 ? v : 0);
-    }
-    p->whole = p->whole && whole;
-    p->rows++;
-}
-
-float sq8_sample_largest(const struct sq8_sample *p, uint32_t dim)
-{
-    float largest = 0;
-    for (uint32_t j = 0; j < dim && p->rows > 0; j++)
-        largest = fmaxf(largest, fmaxf(fabsf(p->min[j]), fabsf(p->max[j])));
-    return largest;
-}
-
 /* Small numbers take finer steps, so that queries between them are not rounded to whole ones: the
  * smallest power of two that leaves room for half as much again as was seen. */
-static float lossless_step(const struct sq8 *s, const struct sq8_sample *p)
+static float lossless_step(const struct sq8 *s, const struct codes_sample *p)
 {
     float most = 1, step = 1;
     for (uint32_t j = 0; s->lossless && j < s->dim; j++)
@@ -165,7 +70,7 @@ static float lossless_step(const struct sq8 *s, const struct sq8_sample *p)
     return step;
 }
 
-void sq8_train(struct sq8 *s, const struct sq8_sample *p)
+void sq8_train(struct sq8 *s, const struct codes_sample *p)
 {
     s->lossless = p->whole && p->rows > 0 && s->metric == METRIC_L2 && s->dim <= LOSSLESS_DIM_MAX;
     const float whole_step = lossless_step(s, p);
@@ -226,23 +131,23 @@ static bool clipped(const struct sq8 *s, const float *x, const uint8_t *code)
     return !(sum <= s->error_max);
 }
 
-static union norm norm_of(const struct sq8 *s, const uint8_t *code)
+static union code_number norm_of(const struct sq8 *s, const uint8_t *code)
 {
     if (s->lossless) {
         int32_t sum = 0;
         for (uint32_t j = 0; j < s->dim; j++)
             sum += (code[j] - 128) * (code[j] - 128);
-        return (union norm){.whole = sum};
+        return (union code_number){.whole = sum};
     }
     float sum = 0;
     for (uint32_t j = 0; j < s->dim; j++) {
         float d = s->step[j] * (float)(code[j] - 128);
         sum += d * d;
     }
-    return (union norm){.real = sum};
+    return (union code_number){.real = sum};
 }
 
-bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *ret_norm)
+bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union code_number *ret_norm)
 {
     vek.encode_u8(x, s->low, s->inverse_step, s->dim, code);
     if (s->metric == METRIC_L2)
@@ -301,7 +206,8 @@ void sq8_query_init(struct sq8_query *q, const struct sq8 *s, const float *x, vo
                             .grain = s->lossless ? s->unit : 1};
 }
 
-void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights)
+void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union code_number norm,
+                       int8_t *weights)
 {
     bool l2 = s->metric == METRIC_L2;
     int32_t sum = vek.fold_u8(code, s->gain, s->stride, weights);

@@ -13,10 +13,7 @@
  * of two: then every distance is exact integer arithmetic. */
 #pragma once
 
-#include "base/check.h"
-#include "vectors/metric.h"
-#include "vectors/rows.h"
-#include <stdbool.h>
+#include "vectors/codes/codes.h"
 
 #define SQ8_STEP_LEAST 0x1p-7f /* of lossless codes */
 
@@ -34,49 +31,23 @@ struct sq8 {
 
 MUST_USE int sq8_init(struct sq8 *s, enum metric metric, uint32_t dim);
 void sq8_fini(struct sq8 *s);
-uint64_t sq8_bytes(const struct sq8 *s);
+uint64_t sq8_bytes(uint32_t dim); /* owned by one */
 /* To be called when low and step are set. */
 void sq8_prepare(struct sq8 *s);
 
-/* The ranges of a sample, gathered row by row so that it can stop at any of them.
- * Zero-initialised is empty; owned. */
-struct sq8_sample {
-    double *sum, *sum_squares;
-    float *min, *max;
-    uint32_t rows;
-    bool whole; /* all values are whole numbers 0..255, of those left out, too */
-    /* a row; those farther from it than `limit`, squared, are left out. NULL: none is */
-    const float *centre;
-    float limit;
-};
-
-MUST_USE int sq8_sample_init(struct sq8_sample *p, uint32_t dim);
-void sq8_sample_fini(struct sq8_sample *p);
-/* Leaves out of the sample what lies far outside of the rest: a few rows must not take the
- * steps of all others. Looks at some hundred rows of vectors; the rest of the sample is then
- * added. At most 100 us. */
-void sq8_sample_trim(struct sq8_sample *p, const struct rows *vectors, uint32_t count, uint32_t dim);
-void sq8_sample_add(struct sq8_sample *p, const float *x, uint32_t dim);
-/* The largest magnitude of a value. */
-float sq8_sample_largest(const struct sq8_sample *p, uint32_t dim);
 /* Sets low and step from the sample. */
-void sq8_train(struct sq8 *s, const struct sq8_sample *p);
-
-union norm {
-    int32_t whole;
-    float real;
-};
+void sq8_train(struct sq8 *s, const struct codes_sample *p);
 
 /* Writes the code of x. Returns whether x is farther from it than rounding explains: clipped, or
  * not whole where lossless. ret_norm: |x - c|^2 of what the code says; L2 only. */
-bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union norm *ret_norm);
+bool sq8_encode(const struct sq8 *s, const float *x, uint8_t *code, union code_number *ret_norm);
 
 /* A folded query. dot is what vek.dot_s8_u8_rows makes of weights and a code. */
 struct sq8_query {
-    int8_t *weights; /* [stride], zero behind dim; the caller's */
-    int32_t bias;    /* 128 * the sum of the weights */
-    float scale;     /* of dot - bias */
-    union norm norm; /* |q - c|^2 */
+    int8_t *weights;        /* [stride], zero behind dim; the caller's */
+    int32_t bias;           /* 128 * the sum of the weights */
+    float scale;            /* of dot - bias */
+    union code_number norm; /* |q - c|^2 */
     /* what whole norms and distances are multiplied with: step^2 of lossless codes, else 1 */
     float grain;
     bool whole; /* integer arithmetic: the distance is exact */
@@ -89,10 +60,11 @@ static inline size_t sq8_query_bytes(const struct sq8 *s)
     return s->stride * (1 + sizeof(float));
 }
 /* Folds a code and its norm. weights: room for stride bytes. */
-void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union norm norm, int8_t *weights);
+void sq8_query_of_code(struct sq8_query *q, const struct sq8 *s, const uint8_t *code, union code_number norm,
+                       int8_t *weights);
 
 /* The distance that a dot product stands for, under cosine less by 1; norm is the row's. */
-static inline float sq8_distance(const struct sq8_query *q, bool l2, bool lossless, int32_t dot, union norm norm)
+static inline float sq8_distance(const struct sq8_query *q, bool l2, bool lossless, int32_t dot, union code_number norm)
 {
     int32_t centred = (int32_t)((uint32_t)dot - (uint32_t)q->bias);
     if (!l2)

@@ -31,7 +31,7 @@
 /* A candidate that is not kept yet. */
 struct waiting {
     struct cand cand;
-    union norm norm;
+    const void *norm;     /* beside its code; NULL: nothing is */
     uint32_t met;         /* how many of the kept neighbours it was compared with */
     float occlusion;      /* the largest occlusion by one of them */
     float length, cosine; /* inner product: its length, and the cosine of its angle to the base */

@@ -68,7 +68,7 @@ int hnsw_choose(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     struct codes_query query;
     struct pool *pool = &w->scratch->pool;
     const uint32_t top = hnsw_top(g);
-    codes_query_of_row(&query, codes, r->from + new_row, w->weights);
+    codes_row_query(&query, codes, r->from + new_row, w->weights);
     const struct hnsw_walk walk = {
         .graph = g, .query = &query, .scratch = w->scratch, .limit = g->count, .node_limit = g->nodes, .pause = pause};
     int rc = hnsw_walk_prepare(&walk, g->ef_construct);
@@ -162,7 +162,7 @@ void hnsw_prune(const struct hnsw *g, struct hnsw_worker *w, const struct codes 
     const uint32_t old = links_count(links, max);
     uint32_t n = old;
     struct codes_query query;
-    codes_query_of_row(&query, codes, level_row(g, level, back->to), w->weights);
+    codes_row_query(&query, codes, level_row(g, level, back->to), w->weights);
     score_links(g, w, &query, level, links, n, 0);
     for (uint32_t i = 0; i < p->count; i++)
         w->pruning[n++] = (struct cand){back[i].distance, back[i].from};
@@ -187,7 +187,7 @@ uint32_t hnsw_join(const struct hnsw *g, struct hnsw_worker *w, const struct cod
         return n + count;
     }
     struct codes_query query;
-    codes_query_of_row(&query, codes, row, w->weights);
+    codes_row_query(&query, codes, row, w->weights);
     score_links(g, w, &query, 0, links, n, 0);
     score_links(g, w, &query, 0, others, count, n);
     sort(w->pruning, n + count);

@@ -104,7 +104,7 @@ static int attach(struct hnsw *g, struct hnsw_builder *b, const struct codes *co
     struct flood *f = &b->flood;
     struct hnsw_worker *worker = b->worker[0];
     struct codes_query query;
-    codes_query_of_row(&query, codes, row, worker->weights);
+    codes_row_query(&query, codes, row, worker->weights);
     const struct hnsw_walk w = {.graph = g,
                                 .query = &query,
                                 .scratch = worker->scratch,

@@ -62,7 +62,7 @@ uint32_t hnsw_select(const struct hnsw *g, struct hnsw_worker *w, const struct c
     uint32_t kept = 0, waiting = c.count;
     for (uint32_t i = 0; i < c.count; i++)
         w->waiting[i] =
-            (struct waiting){.cand = c.cand[i], .norm = codes_norm(codes, level_row(g, c.level, c.cand[i].id))};
+            (struct waiting){.cand = c.cand[i], .norm = codes_norm_of(codes, level_row(g, c.level, c.cand[i].id))};
     for (unsigned pass = 0; pass < sizeof(occlusion_max) / sizeof(*occlusion_max) && kept < c.max; pass++) {
         uint32_t left = 0;
         for (uint32_t i = 0; i < waiting && kept < c.max; i++) {

@@ -45,7 +45,7 @@ static float length_of(const struct chooser *s, uint32_t row)
     struct folded_row folded;
     float distance;
     codes_fold_row(s->codes, row, weights, &folded);
-    codes_between(s->codes, codes_at(s->codes, row), (union norm){0}, &at, &folded, 1, &distance);
+    codes_between(s->codes, codes_at(s->codes, row), NULL, &at, &folded, 1, &distance);
     return distance < 0 ? sqrtf(-distance) : 0;
 }
 
