@@ -1,4 +1,4 @@
-/* column.c -- the table of column kinds, and what is the same for all of them. */
+/* column.c -- the table of column kinds, and the functions that are the same for all kinds. */
 #include "columns/column.h"
 #include "columns/integer.h"
 

@@ -1,10 +1,11 @@
-/* column.h -- the values of one payload field for each row of a segment, so that a
+/* column.h -- a column has the values of one payload field for each row of a segment, so that a
  * filter reads no payloads.
  *
- * A column kind is a table; README.md says what adding one touches. While its segment grows a
- * column is appended to. column_sort() makes what answers ranges fast, once, before it is saved; a
- * column that was opened from a file never changes, so any core may read it. Pure computation: no
- * I/O, no threads. Fibers of one core may read a column at a pause of any function here. */
+ * A column kind is a table of functions; README.md says how to add one. While its segment grows, a
+ * column is appended to. column_sort() orders its values once, before it is saved, so that ranges
+ * are found fast. A column that was opened from a file never changes, so any core may read it.
+ * Pure computation: no I/O, no threads. At a pause of any function here, other fibers of the core
+ * may read the column. */
 #pragma once
 
 #include "base/pause.h"
@@ -12,14 +13,14 @@
 #include "columns/predicate.h"
 #include "columns/row_set.h"
 
-/* Rows that pass: surely no fewer than min and no more than max. */
+/* An estimate of how many rows pass. min and max are true bounds. */
 struct cardinality {
     uint32_t min, expected, max;
 };
 
 /* A named piece of a saved column; borrowed. */
 struct column_region {
-    const char *name; /* at most 9 bytes: "c65535." comes before it in the container */
+    const char *name; /* at most 9 bytes, because "c65535." comes before it in the container */
     const void *bytes;
     uint64_t size;
 };
@@ -28,16 +29,16 @@ struct column_region {
 struct column_kind {
     const char *name;
     uint16_t id;        /* enum field_kind */
-    uint16_t version;   /* of what save() lends */
+    uint16_t version;   /* of the format of save() */
     uint32_t operators; /* 1 << enum predicate_op */
 
-    /* Whether the values of p can be compared with this column. */
+    /* Checks that the values of p can be compared with a column of this kind. 0, or an error. */
     int (*accepts)(const struct predicate *p, struct error *error);
-    /* Whether a field that holds v passes: what a column says of a row, without the column. */
+    /* Whether a row whose field has the values v passes, without a column. */
     bool (*passes)(const struct predicate *p, const struct field_values *v);
 
     int (*create)(void **ret);
-    /* Appends the next row. -ENOMEM, -ENOSPC: nothing changed. */
+    /* Appends a row. After -ENOMEM or -ENOSPC nothing has changed. */
     int (*append)(void *column, const struct field_values *v);
     /* Appends row `row` of another column of this kind. */
     int (*append_row)(void *column, const void *from, uint32_t row);
@@ -47,7 +48,7 @@ struct column_kind {
     int (*select)(const void *column, const struct predicate *p, struct row_set *set, const struct pause *pause);
     bool (*test)(const void *column, const struct predicate *p, uint32_t row);
 
-    /* Lends the sorted column as regions, until its next change. */
+    /* Returns the sorted column as regions. They are borrowed until the column changes. */
     unsigned (*save)(void *column, struct column_region regions[COLUMN_REGIONS]);
     int (*open)(const struct column_region *regions, unsigned count, uint32_t rows, const struct pause *pause,
                 void **ret, const char **ret_why);
@@ -55,7 +56,7 @@ struct column_kind {
     void (*destroy)(void *column);
 };
 
-/* NULL: it has no columns yet. */
+/* The table of a kind; NULL: the kind is not implemented. */
 const struct column_kind *column_kind_find(enum field_kind kind);
 
 struct column {
@@ -66,27 +67,28 @@ struct column {
 };
 
 MUST_USE int column_create(const struct column_kind *kind, uint16_t field, struct column *ret);
-void column_destroy(struct column *c); /* one that is all zeros is fine */
-/* The next row. -ENOMEM, -ENOSPC: there are too many values. */
+void column_destroy(struct column *c); /* a zero-initialised column is allowed */
+/* Appends a row. -ENOMEM; -ENOSPC: there are too many values. */
 MUST_USE int column_append(struct column *c, const struct field_values *v);
 MUST_USE int column_append_row(struct column *c, const struct column *from, uint32_t row);
-/* No row may follow. -ENOMEM, or what the pause returned: then another call continues. */
+/* Sorts the values. No row may be appended afterwards. -ENOMEM, or what the pause returned; then it
+ * may be called again. */
 MUST_USE int column_sort(struct column *c, const struct pause *pause);
 
-/* How many rows pass p, which the kind has checked. */
+/* Estimates how many rows pass p, which accepts() has checked. */
 void column_estimate(const struct column *c, const struct predicate *p, struct cardinality *ret);
-/* Adds the rows that pass to the set, whichever of its rows the column has. -ENOMEM, or
- * what the pause returned. */
+/* Adds the rows that pass to the set. Set and column may have different numbers of rows. -ENOMEM,
+ * or what the pause returned. */
 MUST_USE int column_select(const struct column *c, const struct predicate *p, struct row_set *set,
                            const struct pause *pause);
 bool column_test(const struct column *c, const struct predicate *p, uint32_t row);
 
-/* After column_sort(). Returns how many regions there are. */
+/* Returns how many regions the sorted column has. They are borrowed until the column changes. */
 unsigned column_save(struct column *c, struct column_region regions[COLUMN_REGIONS]);
-/* Opens in place what column_save() lent: borrows the bytes, which are 8-byte aligned, until
- * destroy. Bytes from a disk are data: -EINVAL, and what is wrong with them (a literal). -ENOMEM,
- * or what the pause returned. */
+/* Opens the saved regions in place. Borrows their bytes, which are 8-byte aligned, until
+ * column_destroy(). Checks them, because they come from a disk. -EINVAL: they are wrong, and
+ * *ret_why says how (a literal). -ENOMEM, or what the pause returned. */
 MUST_USE int column_open(const struct column_kind *kind, uint16_t field, const struct column_region *regions,
                          unsigned count, uint32_t rows, const struct pause *pause, struct column *ret,
                          const char **ret_why);
-uint64_t column_memory(const struct column *c); /* owned */
+uint64_t column_memory(const struct column *c); /* bytes that it owns */

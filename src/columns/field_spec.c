@@ -1,5 +1,5 @@
-/* field_spec.c -- which fields there may be. Whether they are implemented is another
- * question (schema.h). */
+/* field_spec.c -- checks the path and the kind of a field. schema_check_implemented() checks
+ * whether the kind is implemented. */
 #include "columns/field_spec.h"
 #include "base/text/utf8.h"
 

@@ -1,5 +1,5 @@
-/* field_spec.h -- what one indexed payload field of a collection is: its path and
- * the kind of its column. */
+/* field_spec.h -- one indexed payload field of a collection: its path and the kind of its
+ * column. */
 #pragma once
 
 #include "base/error.h"
@@ -7,7 +7,7 @@
 
 #define FIELD_PATH_MAX 128 /* bytes, with the ending 0 */
 
-/* On disk and on the wire: never renumbered. */
+/* The numbers are on disk and on the wire, and never change. */
 enum field_kind {
     FIELD_KEYWORD = 1,
     FIELD_INTEGER = 2,
@@ -19,20 +19,21 @@ enum field_kind {
     FIELD_TEXT = 8,
 };
 
-/* What a user may ask of a column. None yet; 0 is "not given" in all that come. */
+/* Options of a column. There are none yet. In each that comes, 0 means "not given". */
 struct field_options {
     uint32_t flags;
 };
 
 struct field_spec {
-    uint16_t number; /* names its column in container regions; never reused in its collection */
+    /* part of the names of its column's regions; never given twice in a collection */
+    uint16_t number;
     enum field_kind kind;
     struct field_options options;
-    /* Keys of nested JSON objects from the outermost on, with dots between them: "address.city". */
+    /* Keys of nested JSON objects, the outermost first, with dots between them: "address.city". */
     char path[FIELD_PATH_MAX];
 };
 
-/* "keyword" and so on; NULL: it is none. */
+/* "keyword" and so on; NULL: there is no such kind. */
 const char *field_kind_name(enum field_kind kind);
-/* Path and kind. */
+/* Checks path and kind. */
 MUST_USE int field_spec_check(const struct field_spec *f, struct error *error);

@@ -1,13 +1,13 @@
-/* integer.c -- appending to an integer column, and asking one row of it. */
+/* integer.c -- appends to an integer column, and tests one row of it. */
 #include "columns/integer_internal.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
-/* -- what a predicate means for integers -- */
+/* -- predicates on integers -- */
 
-/* The least integer that a lower bound lets pass; *none: there is none. */
+/* The least integer above a lower bound. Sets *none if there is no such integer. */
 static int64_t low_of(const struct value *v, bool open, bool *none)
 {
     if (v->type == VALUE_NULL)
@@ -23,7 +23,7 @@ static int64_t low_of(const struct value *v, bool open, bool *none)
     return (int64_t)whole + (open && whole == v->number);
 }
 
-/* The greatest integer that an upper bound lets pass. */
+/* The greatest integer below an upper bound. Sets *none if there is no such integer. */
 static int64_t high_of(const struct value *v, bool open, bool *none)
 {
     if (v->type == VALUE_NULL)
@@ -158,7 +158,7 @@ static void add_value(struct integer_column *c, int64_t x)
     c->count++;
 }
 
-/* The values of the row are there. */
+/* Ends a row, whose values are appended. */
 static void end_row(struct integer_column *c, bool has_null, bool is_empty)
 {
     const uint32_t row = c->rows, n = c->count - integer_begin(c, row);

@@ -1,4 +1,4 @@
-/* integer_file.c -- a sorted integer column as regions of bytes, and opened from them.
+/* integer_file.c -- saves a sorted integer column as regions of bytes, and opens it from them.
  *
  *   meta     struct integer_meta
  *   ends     u32 [rows]: where the values of each row end
@@ -8,8 +8,8 @@
  *   sorted   i64 [count], ascending
  *   rows     u32 [count]: of which row each of `sorted` is
  *
- * Little-endian. Every number that is used as a place is checked when it is opened, and that the
- * sorted values are those of the rows: a filter must not answer with a row that has no such
+ * Little-endian. When a column is opened, every number that is used as an index is checked. Each
+ * sorted value must be a value of its row, so that a filter cannot find a row without such a
  * value. */
 #include "columns/integer_internal.h"
 
@@ -95,7 +95,7 @@ static int open_meta(struct opening *o, struct integer_column *c, uint32_t rows)
     return 0;
 }
 
-/* Where the values of each row end, and what the head says of them. */
+/* Checks where the values of each row end, and the counts in the head. */
 static int check_rows(struct opening *o, struct integer_column *c)
 {
     uint32_t begin = 0;

@@ -1,17 +1,17 @@
-/* integer_internal.h -- an integer column from inside: what its three files share.
+/* integer_internal.h -- the struct of an integer column, which its three files share.
  *
- * Values lie in the order of rows, for asking one row. A sorted column has each value once more,
- * ascending, beside its row: the rows between two bounds are then one run. 12 bytes a value, and 12
- * more when it is sorted. */
+ * Values lie in the order of rows, so that one row can be tested. A sorted column has each value a
+ * second time, in ascending order, with its row. So all values between two bounds are one run. A
+ * column takes 12 bytes a value, and 12 more when it is sorted. */
 #pragma once
 
 #include "columns/integer.h"
 #include "vectors/row_array.h"
 #include <assert.h>
 
-#define INTEGER_VALUES_MAX ((uint32_t)INT32_MAX) /* what one piece of a row_array holds */
+#define INTEGER_VALUES_MAX ((uint32_t)INT32_MAX) /* a row_array in one piece holds no more */
 
-struct integer_meta { /* on disk */
+struct integer_meta { /* the layout on disk */
     uint32_t version, rows, count, most;
     uint32_t null_rows, empty_rows, value_rows, reserved;
 };
@@ -19,21 +19,22 @@ static_assert(sizeof(struct integer_meta) == 32, "on disk");
 
 struct integer_column {
     uint32_t rows;
-    uint32_t count;          /* values */
-    struct row_array ends;   /* u32 a row: where its values end */
+    uint32_t count;          /* number of values */
+    struct row_array ends;   /* u32 for each row: the index behind its last value */
     struct row_array values; /* i64 */
-    /* u64 of bits: has_null, is_empty of field_values */
+    /* u64 words of bits: has_null and is_empty of field_values */
     struct row_array nulls, empties;
-    uint32_t null_rows, empty_rows, value_rows; /* rows with a null, empty, with a value */
-    uint32_t most;                              /* values of one row */
-    int64_t min, max;                           /* of the values, if there are any */
+    /* rows with a null, empty rows, rows with a value */
+    uint32_t null_rows, empty_rows, value_rows;
+    uint32_t most;    /* the most values of one row */
+    int64_t min, max; /* of all values; unused without values */
     bool is_sorted;
-    struct row_array sorted;      /* i64, ascending; equal ones by row */
-    struct row_array sorted_rows; /* u32: of which row each is */
-    struct integer_meta meta;     /* as it is saved */
+    struct row_array sorted;      /* i64, ascending; equal values by row */
+    struct row_array sorted_rows; /* u32: the row of each sorted value */
+    struct integer_meta meta;     /* filled in by integer_save() */
 };
 
-/* From low to high, both included; empty when low > high. */
+/* All values from low to high, with both. Empty when low > high. */
 struct interval {
     int64_t low, high;
 };

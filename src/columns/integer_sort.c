@@ -1,9 +1,9 @@
-/* integer_sort.c -- the values of an integer column in ascending order, and rows by ranges of them;
- * before that is made, by asking row after row.
+/* integer_sort.c -- sorts the values of an integer column, and finds rows by ranges of values. In a
+ * column that is not sorted, it tests row after row.
  *
- * A radix sort by bytes from the lowest on (LSD): it does not compare, it is stable, so that equal
- * values stay in the order of rows, and bytes that are the same in all values (most, of years or
- * counts) cost nothing. */
+ * The sort is a radix sort by bytes, the lowest first (LSD). It makes no comparisons. It is stable,
+ * so equal values stay in the order of rows. High bytes that are the same in all values, as most
+ * bytes of years or counts are, are left out. */
 #include "base/memory.h"
 #include "columns/integer_internal.h"
 
@@ -11,13 +11,13 @@
 #include <math.h>
 #include <string.h>
 
-#define PER_PAUSE       8192 /* values that are moved, some 50 us */
+#define PER_PAUSE       8192 /* values moved without a pause: about 50 us */
 #define TESTS_PER_PAUSE 1024
 #define SAMPLE_ROWS     256
 
 /* -- sorting -- */
 
-/* Values with their rows; a pair of such is sorted from one into the other. */
+/* Values with their rows. Each pass of the sort moves them from one pairs to another. */
 struct pairs {
     struct row_array keys, rows;
 };
@@ -34,7 +34,7 @@ static void pairs_fini(struct pairs *p)
     row_array_fini(&p->rows);
 }
 
-/* A byte of the value, with negative ones before others. */
+/* One byte of the value. The sign bit is inverted, so that negative values come first. */
 static unsigned digit_of(int64_t key, unsigned shift)
 {
     return (((uint64_t)key ^ (uint64_t)1 << 63) >> shift) & 0xff;
@@ -86,7 +86,8 @@ static int sort_values(const struct integer_column *c, struct pairs *a, struct p
     int rc = fill(c, a, pause);
     for (unsigned shift = 0; rc == 0 && shift < 64; shift += 8) {
         if ((((uint64_t)c->min ^ (uint64_t)c->max) >> shift) == 0)
-            break; /* so are this byte and all above it in all values between the two */
+            /* min and max have this byte and all higher ones in common, so all values have */
+            break;
         rc = pass(a, b, c->count, shift, pause);
         struct pairs swap = *a;
         *a = *b;
@@ -127,7 +128,7 @@ int integer_sort(void *column, const struct pause *pause)
 
 /* -- runs of sorted values -- */
 
-/* The first value that is not below x. */
+/* The index of the first sorted value that is not below x. */
 static uint32_t lower_bound(const struct integer_column *c, int64_t x)
 {
     const int64_t *keys = row_array_at(&c->sorted, 0);
@@ -155,7 +156,7 @@ static struct run find_run(const struct integer_column *c, struct interval i)
     return (struct run){from, to};
 }
 
-/* The nth interval of what p lets pass, if there is one. */
+/* The nth interval of values that pass p. False: there is none. */
 static bool next_interval(const struct predicate *p, uint32_t n, struct interval *ret)
 {
     if (p->op == PREDICATE_RANGE) {

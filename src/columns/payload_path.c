@@ -1,5 +1,5 @@
-/* payload_path.c -- one walk over the text finds the outermost keys; the rest of each path is
- * walked in its value alone. */
+/* payload_path.c -- one pass over the text finds the first key of every path. The rest of each path
+ * is looked for only in the value of that key. */
 #include "columns/payload_path.h"
 #include "base/text/json_scan.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER_MAX     128 /* bytes of a number that is no integer; longer ones are no values */
+#define NUMBER_MAX     128 /* bytes of a number; a longer one is no value */
 #define FIELDS_AT_ONCE 16
 
 void payload_reader_fini(struct payload_reader *r)
@@ -41,8 +41,8 @@ static size_t put_utf8(char *to, unsigned c)
     return n;
 }
 
-/* The character that \u begins, which is at `at`; half of a surrogate pair is U+FFFD.
- * Moves *at behind it. */
+/* Decodes the \u escape at *at, and moves *at behind it. Half of a surrogate pair becomes
+ * U+FFFD. */
 static unsigned unicode(const char **at, const char *end)
 {
     unsigned c = hex4(*at + 2);
@@ -58,7 +58,8 @@ static unsigned unicode(const char **at, const char *end)
     return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
 }
 
-/* Decodes a string of valid JSON, between its quotes; it does not grow. Returns its size. */
+/* Decodes the text between the quotes of a valid JSON string. Returns the size, which is
+ * never larger than before. */
 static size_t decode(const char *from, size_t size, char *to)
 {
     static const char plain[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
@@ -77,14 +78,15 @@ static size_t decode(const char *from, size_t size, char *to)
     return n;
 }
 
-/* A key with its quotes is this one. */
+/* Whether the quoted key is `key`. */
 static bool is_key(struct json_slice quoted, const char *key, size_t size)
 {
     char decoded[FIELD_PATH_MAX];
     const char *text = quoted.text + 1;
     size_t n = quoted.size - 2;
     if (memchr(text, '\\', n)) {
-        if (n > 6 * sizeof(decoded)) /* an escape takes at most six times what it stands for */
+        /* an escape takes at most six times the bytes that it stands for */
+        if (n > 6 * sizeof(decoded))
             return false;
         char wide[6 * FIELD_PATH_MAX];
         n = decode(text, n, wide);
@@ -111,7 +113,7 @@ static int add_item(struct payload_reader *r, struct value v)
     return 0;
 }
 
-/* Room for all the strings there may be is made before the first of them: values point into it. */
+/* Makes room for all strings before the first is decoded, because values point into it. */
 static int reserve_text(struct payload_reader *r, size_t size)
 {
     if (size <= r->text_capacity)
@@ -135,7 +137,7 @@ static struct value string_value(struct payload_reader *r, struct json_slice s)
     return (struct value){VALUE_STRING, .string = {text, n}};
 }
 
-/* False: it is no value. */
+/* False: the number is no value. */
 static bool number_value(struct json_slice s, struct value *ret)
 {
     char text[NUMBER_MAX + 1];
@@ -169,7 +171,7 @@ static int take_scalar(struct payload_reader *r, struct json_slice s, struct fie
     }
 }
 
-/* The value at the end of a path. */
+/* Takes the value at the end of a path: a scalar, or the elements of an array. */
 static int take_value(struct payload_reader *r, struct json_slice s, struct field_values *v)
 {
     struct json_scan scan;
@@ -191,7 +193,7 @@ static int take_value(struct payload_reader *r, struct json_slice s, struct fiel
 
 /* -- paths -- */
 
-/* The first key of a path, whether it ends with [], and the rest. */
+/* One step of a path: its key, whether [] follows, and the rest of the path. */
 struct step {
     const char *key, *rest; /* rest: NULL at the end */
     size_t size;
@@ -207,7 +209,7 @@ static struct step first_step(const char *path)
     return s;
 }
 
-/* What is at the key of an object; text NULL: nothing is. The text is valid JSON. */
+/* The value of a key of an object; text NULL: there is none. The text is valid JSON. */
 static struct json_slice find_key(struct json_slice object, const struct step *step)
 {
     struct json_scan scan;
@@ -221,8 +223,8 @@ static struct json_slice find_key(struct json_slice object, const struct step *s
     return found;
 }
 
-/* The rest of a path in what its first steps led to. Its depth is that of the path, which is
- * short. */
+/* Follows the rest of a path from the value of its first steps. The recursion is as deep as the
+ * path, which is short. */
 static int walk(struct payload_reader *r, struct json_slice at, const struct step *step, struct field_values *v)
 {
     struct json_scan scan;
@@ -243,7 +245,8 @@ static int walk(struct payload_reader *r, struct json_slice at, const struct ste
     return rc;
 }
 
-/* What is at the first key of each path; all are missing when the payload is no JSON object. */
+/* Finds the value of the first key of each path. All are missing when the
+ * payload is no JSON object. */
 static void find_first(const struct step *steps, size_t count, const void *payload, size_t size, struct json_slice *ret)
 {
     struct json_scan scan;

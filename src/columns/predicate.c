@@ -1,4 +1,5 @@
-/* predicate.c -- which predicates make sense, whatever the kind of the column. */
+/* predicate.c -- checks predicates as far as the kind of the column does not
+ * matter, and orders values. */
 #include "columns/predicate.h"
 
 #include <math.h>
@@ -76,7 +77,7 @@ uint32_t values_sort(struct value *items, uint32_t count)
 
 bool values_contain(const struct value *items, uint32_t count, const struct value *v)
 {
-    if (count == 1) /* most are */
+    if (count == 1) /* the usual case */
         return value_compare(items, v) == 0;
     return count && bsearch(v, items, count, sizeof(*items), compare) != NULL;
 }

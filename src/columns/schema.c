@@ -1,5 +1,4 @@
-/* schema.c -- schemas as values: made, copied, checked, changed. What makes a change
- * durable is the catalog. */
+/* schema.c -- makes, copies, checks and changes schemas. The catalog makes a change durable. */
 #include "columns/schema.h"
 
 #include <errno.h>
@@ -46,7 +45,7 @@ struct schema *schema_create(size_t vectors, size_t fields)
     return s;
 }
 
-/* All of `from` but what belongs to the piece of memory. */
+/* Copies all of `from` but the members that describe its memory. */
 static void fill(struct schema *to, const struct schema *from, size_t fields)
 {
     to->version = from->version;
