@@ -167,7 +167,7 @@ static struct run run_of(struct bench *b, const struct filter *f, struct filter_
 {
     static const struct column *columns[1];
     columns[0] = &b->column;
-    *rows = (struct filter_rows){b->d.count, columns, b->payloads ? 0 : 1, test_payload, b, NULL};
+    *rows = (struct filter_rows){b->d.count, columns, b->payloads ? 0 : 1, test_payload, b, NULL, NULL};
     return (struct run){.filter = f,
                         .rows = rows,
                         .index = b->index,

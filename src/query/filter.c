@@ -29,6 +29,10 @@ bool filter_has_columns(const struct filter *f, const struct filter_rows *rows)
 static bool test_predicate(const struct predicate *p, const struct filter_rows *rows, uint32_t row)
 {
     const struct column *c = filter_column(rows, p->field);
+    if (rows->counts) {
+        rows->counts->column_tests += c != NULL;
+        rows->counts->payload_tests += c == NULL;
+    }
     return c ? column_test(c, p, row) : rows->test && rows->test(rows->arg, p, row);
 }
 
@@ -67,6 +71,8 @@ static int select_predicate(const struct filter *f, const struct filter_rows *ro
                             const struct pause *pause)
 {
     const struct column *c = filter_column(rows, f->test.field);
+    if (rows->counts)
+        rows->counts->selections += c != NULL;
     return c ? column_select(c, &f->test, set, pause) : select_by_test(f, rows, set, pause);
 }
 

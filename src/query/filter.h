@@ -38,6 +38,13 @@ MUST_USE int filter_check(const struct filter *f, struct error *error);
 MUST_USE int filter_bind(const struct filter *f, const struct schema *schema, const char *collection,
                          struct arena *arena, const struct filter **ret, struct error *error);
 
+/* How often filters read columns, and how often payloads in their place. */
+struct filter_counts {
+    uint64_t selections;    /* a column gave all rows that pass a predicate */
+    uint64_t column_tests;  /* a column told whether one row passes a predicate */
+    uint64_t payload_tests; /* the payload told it, because the field has no column here */
+};
+
 /* What a filter needs of one segment: its columns, and a function for fields without a column. */
 struct filter_rows {
     uint32_t rows;
@@ -50,6 +57,7 @@ struct filter_rows {
     /* errno of a payload that test() could not read: what it said is not to be believed; NULL: it
      * can read all */
     const int *failed;
+    struct filter_counts *counts; /* added to; NULL: nothing is counted */
 };
 
 /* The column of a field; NULL: there is none. */

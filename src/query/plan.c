@@ -19,6 +19,14 @@
 /* How often too few hits pass, where so few rows may pass that k of them are not sure. */
 #define UNSURE_RETRIED .5
 
+const char *plan_kind_name(enum plan_kind kind)
+{
+    static const char *const names[PLAN_KINDS] = {[PLAN_SCAN_MATCHES] = "scan_matches",
+                                                  [PLAN_FILTERED_WALK] = "filtered_walk",
+                                                  [PLAN_WALK_THEN_TEST] = "walk_then_test"};
+    return names[kind];
+}
+
 double plan_select_ns(const struct plan_facts *f, double matches)
 {
     return f->has_columns ? matches * SELECT_ROW_NS + f->rows / 64.0 * SELECT_WORD_NS : f->rows * PAYLOAD_TEST_NS;

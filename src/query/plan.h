@@ -13,7 +13,10 @@ enum plan_kind {
     /* the index finds the nearest of all rows, which are then asked whether they pass; if too few
      * do, the rows that pass are selected after all */
     PLAN_WALK_THEN_TEST,
+    PLAN_KINDS
 };
+/* "scan_matches" and so on, for metrics. */
+const char *plan_kind_name(enum plan_kind kind);
 
 /* What a plan is made of. */
 struct plan_facts {

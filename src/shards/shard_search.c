@@ -263,13 +263,15 @@ static struct run run_of(struct segment_vectors *v, const struct shard_query *qu
 /* The same with the query's filter. */
 static int search_filtered(struct search *x, const struct turn *t)
 {
+    struct store_stats *stats = &x->shard->store->stats;
     struct segment_filter f;
-    segment_filter_begin(&f, t->segment, t->rows);
+    segment_filter_begin(&f, t->segment, t->rows, &stats->filters);
     struct run run = run_of(&t->segment->vectors[0], x->query, &f, &t->params);
     run.query = x->vector;
     run.scratch = x->room->scratch;
     run.room = &x->room->run;
     struct plan plan = run_plan(&run);
+    stats->filtered[plan.kind]++;
     const int n = run_filtered(&run, &plan);
     segment_filter_end(&f);
     return n;
@@ -453,7 +455,7 @@ static double segment_cost_ns(const struct shard *s, const struct shard_query *q
         return index_cost_ns(&v->cost, &work);
     }
     struct segment_filter f;
-    segment_filter_begin(&f, g, g->rows.count);
+    segment_filter_begin(&f, g, g->rows.count, NULL);
     const struct run run = run_of(v, query, &f, &params);
     const struct plan plan = run_plan(&run);
     segment_filter_end(&f);

@@ -18,6 +18,8 @@
 #include "base/point_id.h"
 #include "index/autoindex.h"
 #include "index/recall/recall_curve.h"
+#include "query/filter.h"
+#include "query/plan.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/background/build_progress.h"
 #include "shards/manifest/manifest.h"
@@ -336,6 +338,9 @@ struct store_stats {
     uint64_t log_cut_bytes;
     /* in the log, and in no segment, of a collection that the manifest calls clean: a bug */
     uint64_t unexpected_records;
+    /* searches of one segment with a filter, by plan, and what their filters read */
+    uint64_t filtered[PLAN_KINDS];
+    struct filter_counts filters;
     uint64_t seal_ns_total, sealed_bytes;
     /* merges: several segments into one; compactions: one segment without its dead rows */
     uint64_t merges, compactions;

@@ -51,6 +51,26 @@ Test(metrics, durations_fall_into_cumulative_buckets_of_all_reactors)
     buffer_fini(&b);
 }
 
+Test(metrics, filters_are_counted_by_plan_and_by_what_they_read)
+{
+    static struct metrics_sample s[2];
+    s[0].store.filtered[PLAN_WALK_THEN_TEST] = 3;
+    s[1].store.filtered[PLAN_WALK_THEN_TEST] = 4;
+    s[1].store.filters = (struct filter_counts){.selections = 5, .column_tests = 6, .payload_tests = 7};
+    struct buffer b = {0};
+    const char *text = text_of(s, 2, &b);
+    static const char *const lines[] = {
+        "kith_filtered_searches_total{plan=\"scan_matches\"} 0\n",
+        "kith_filtered_searches_total{plan=\"walk_then_test\"} 7\n",
+        "kith_filter_selections_total 5\n",
+        "kith_filter_tests_total{by=\"column\"} 6\n",
+        "kith_filter_tests_total{by=\"payload\"} 7\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        cr_assert(strstr(text, lines[i]), "no %s", lines[i]);
+    buffer_fini(&b);
+}
+
 /* Checks that every sample stands behind the TYPE line of its family and ends with a number. */
 static void check_families(const char *whole)
 {

@@ -4,6 +4,8 @@
 #include "client.h"
 #include "gpu/gpu.h"
 #include "harness.h"
+#include "shards/segment/segment.h"
+#include "shards/shard.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -239,6 +241,54 @@ Test(filter, finds_what_a_list_of_all_points_says)
     harness_run(BACKEND_SIM, 1, live);
     harness_run(BACKEND_SIM, 3, live);
     harness_run(BACKEND_AUTO, 2, live);
+}
+
+/* -- with columns, and without -- */
+
+static void drop_columns(struct store *store)
+{
+    struct schema *none = schema_create(1, 0);
+    cr_assert(none);
+    for (struct shard *shard = store->shards; shard; shard = shard->next)
+        for (uint32_t i = 0; i < shard->segment_count; i++)
+            if (shard->segments[i])
+                segment_columns_keep(shard->segments[i], none);
+    schema_release(none);
+}
+
+static void without_columns(struct server *s)
+{
+    struct client c;
+    struct store_stats before, with, without;
+    uint64_t state = 6;
+    memset(points, 0, sizeof(points));
+    cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
+    cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
+    cr_assert_eq(client_add_field(&c, "a", "stars", INTEGER, 0, NULL), 0, "%s", c.error);
+    cr_assert_eq(client_add_field(&c, "a", "made.year", INTEGER, 0, NULL), 0, "%s", c.error);
+    write_points(&c, &state, 0, 600);
+    seal(&c);
+    write_points(&c, &state, 500, 700);
+    store_stats_read(s->cores[0]->store, &before);
+    search_many(&c, &state, true);
+    store_stats_read(s->cores[0]->store, &with);
+    drop_columns(s->cores[0]->store);
+    search_many(&c, &state, true);
+    store_stats_read(s->cores[0]->store, &without);
+    cr_assert_gt(with.filters.selections, before.filters.selections);
+    cr_assert_eq(with.filters.payload_tests, before.filters.payload_tests);
+    cr_assert_gt(without.filters.payload_tests, with.filters.payload_tests);
+    cr_assert_eq(without.filters.selections, with.filters.selections);
+    for (unsigned plan = 1; plan < PLAN_KINDS; plan++)
+        without.filtered[0] += without.filtered[plan];
+    cr_assert_geq(without.filtered[0], 2u * 25 * 2 * 2); /* two segments, exactly and not */
+    cr_assert_eq(client_drop(&c, "a"), 0);
+    client_close(&c);
+}
+
+Test(filter, payloads_give_the_answers_that_columns_give)
+{
+    harness_run(BACKEND_SIM, 1, without_columns);
 }
 
 static void refuse(struct client *c, Kith__Condition *condition, const char *says)

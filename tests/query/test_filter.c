@@ -145,7 +145,8 @@ Test(filter, answers_as_each_row_does)
         uint64_t state = seed;
         fill(&state);
         missing = (uint16_t)draw(&state, FIELDS + 2);
-        struct filter_rows rows = {.rows = ROWS - draw(&state, 100), .test = test_payload};
+        struct filter_counts counts = {0};
+        struct filter_rows rows = {.rows = ROWS - draw(&state, 100), .test = test_payload, .counts = &counts};
         const struct column *here[FIELDS];
         for (uint16_t field = 0; field < FIELDS; field++)
             if (field != missing)

@@ -85,7 +85,7 @@ static struct run run_of(const struct filter *f, struct filter_rows *rows, bool 
                          struct search_work *work)
 {
     static const struct column *columns[] = {&column};
-    *rows = (struct filter_rows){ROWS, columns, has_column, test_payload, NULL, NULL};
+    *rows = (struct filter_rows){ROWS, columns, has_column, test_payload, NULL, NULL, NULL};
     return (struct run){.filter = f,
                         .rows = rows,
                         .index = index_of_rows,

@@ -20,17 +20,17 @@ static const uint32_t usual[FAULT_KINDS] = {
     [FAULT_RESET] = 3000,        [FAULT_MISDIRECTED_WRITE] = 2000, [FAULT_LOST_PAGE] = 300,
 };
 
-static void add_fault(struct plan *p, enum sim_fault f, uint64_t *random)
+static void add_fault(struct seed_plan *p, enum sim_fault f, uint64_t *random)
 {
     uint64_t doubled = draw(random) % (2 * STRONGER + 1);
     uint64_t rate = ((uint64_t)usual[f] << doubled) >> STRONGER;
     p->rates[f] = rate > 1000000 ? 1000000 : (uint32_t)rate;
 }
 
-void plan_draw(struct plan *p, uint64_t *random)
+void plan_draw(struct seed_plan *p, uint64_t *random)
 {
-    *p = (struct plan){.players = 1 + (uint32_t)(draw(random) % PLAYERS_MAX),
-                       .rounds = 2 + (uint32_t)(draw(random) % 4)};
+    *p = (struct seed_plan){.players = 1 + (uint32_t)(draw(random) % PLAYERS_MAX),
+                            .rounds = 2 + (uint32_t)(draw(random) % 4)};
     uint64_t kind = draw(random) % 8, one = draw(random) % FAULT_KINDS;
     for (unsigned f = 0; f < FAULT_KINDS; f++)
         if (kind >= 5 ? draw_one_in(random, 3) : kind >= 2 && f == one)
@@ -54,7 +54,7 @@ void plan_draw(struct plan *p, uint64_t *random)
     p->varied |= p->wide;
 }
 
-void plan_faults_on(const struct plan *p, struct sim *sim)
+void plan_faults_on(const struct seed_plan *p, struct sim *sim)
 {
     for (unsigned f = 0; f < FAULT_KINDS; f++)
         if (p->rates[f])

@@ -8,7 +8,7 @@
 
 #define PLAYERS_MAX 4
 
-struct plan {
+struct seed_plan {
     uint32_t players, rounds;
     uint32_t rates[FAULT_KINDS]; /* per million occasions while faults are on; 0: never */
     bool rot;                    /* files at rest are damaged between rounds */
@@ -21,8 +21,8 @@ struct plan {
     uint64_t fields;             /* likewise, the fields that come and go */
 };
 
-void plan_draw(struct plan *p, uint64_t *random);
+void plan_draw(struct seed_plan *p, uint64_t *random);
 
 /* Faults begin and end; what only shifts the order of things never ends. */
-void plan_faults_on(const struct plan *p, struct sim *sim);
+void plan_faults_on(const struct seed_plan *p, struct sim *sim);
 void plan_faults_off(struct sim *sim);

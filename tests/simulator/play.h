@@ -90,7 +90,7 @@ struct player {
 struct world {
     struct sim *sim;
     struct server *server;
-    struct plan plan;
+    struct seed_plan plan;
     /* a stream of its own: what else a seed draws does not depend on it */
     uint64_t random, census_random;
     struct player players[PLAYERS_MAX];

@@ -30,6 +30,8 @@ struct wide {
     struct world *world;
     struct wide_points points;
     uint64_t random;
+    bool has_field;           /* as the last change left it */
+    uint32_t field_changes;   /* begun and ended: odd while one is under way */
     uint32_t left, searching; /* clients */
     struct event done;
 };
@@ -45,7 +47,11 @@ struct wide_client {
 struct asked {
     uint64_t sent_ns, ends_ns; /* ends_ns: the deadline, or when it was cancelled; 0: neither */
     bool deadline, cancelled, exact;
+    bool filtered; /* only points whose value is at least `least`, or, with must_not, below it */
+    bool must_not;
+    int least;
     uint32_t k;
+    uint32_t field_changes;
     uint32_t *known; /* [count] */
     float *query;    /* NULL: a write */
 };
@@ -66,7 +72,9 @@ static void judge_end(struct wide_client *c, const struct asked *a, const char *
 {
     struct world *w = c->wide->world;
     const uint64_t now_ns = clock_now_ns();
-    const bool justified = rc == 0 || (rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED) && a->deadline) ||
+    const bool changed = a->filtered && (a->field_changes % 2 || a->field_changes != c->wide->field_changes);
+    const bool justified = rc == 0 || (rc == CLIENT_REFUSED(ERROR_INVALID_ARGUMENT) && changed) ||
+                           (rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED) && a->deadline) ||
                            (rc == CLIENT_REFUSED(ERROR_CANCELLED) && a->cancelled) ||
                            (rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED) && c->player.client.retry_after_ms > 0);
     if (!justified && !explained(w, ACTION_WRITE, rc) && !explained(w, ACTION_READ, rc))
@@ -104,14 +112,22 @@ static int send_upsert(struct wide_client *c, const uint32_t *points, uint32_t n
 {
     const struct wide_points *p = &c->wide->points;
     uint8_t bytes[16 * BATCH];
+    char payloads[BATCH * WIDE_PAYLOAD_BYTES + 1];
+    uint32_t sizes[BATCH];
     Kith__PointIds ids = ids_of(points, n, bytes);
     Kith__Upsert m = KITH__UPSERT__INIT;
     float *vectors = calloc((size_t)n * p->dim, sizeof(*vectors));
     check(vectors);
     m.collection = (char *)(uintptr_t)NAME;
     m.ids = &ids;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         wide_vector(p, points[i], p->begun[points[i]], vectors + (size_t)i * p->dim);
+        sizes[i] = (uint32_t)sprintf(payloads + (size_t)i * WIDE_PAYLOAD_BYTES, WIDE_PAYLOAD,
+                                     wide_value(points[i], p->begun[points[i]]));
+    }
+    m.payloads = (ProtobufCBinaryData){(size_t)n * WIDE_PAYLOAD_BYTES, (uint8_t *)payloads};
+    m.payload_sizes = sizes;
+    m.n_payload_sizes = n;
     struct client_reply r = {0};
     int rc = call(c, KITH_OP_UPSERT, &m.base, vectors, (uint64_t)n * p->dim * sizeof(float), a, &r);
     client_reply_fini(&r);
@@ -187,6 +203,11 @@ static void asked_end(struct asked *a)
     free(a->query);
 }
 
+static bool passes(const struct asked *a, uint32_t point, uint32_t version)
+{
+    return !a->filtered || (wide_value(point, version) >= a->least) != a->must_not;
+}
+
 /* May the point have been there at that score? *ret_sure: it was there at any rate. */
 static bool may_score(const struct wide *w, const struct asked *a, uint32_t point, double score, bool *ret_sure)
 {
@@ -201,7 +222,7 @@ static bool may_score(const struct wide *w, const struct asked *a, uint32_t poin
             continue;
         }
         wide_vector(p, point, version, v);
-        may |= score_is_same(p->metric, score_of(p->metric, p->dim, a->query, v), score);
+        may |= passes(a, point, version) && score_is_same(p->metric, score_of(p->metric, p->dim, a->query, v), score);
     }
     free(v);
     return may;
@@ -215,7 +236,7 @@ static bool must_be_found(const struct wide *w, const struct asked *a, uint32_t 
     float *v = malloc(p->dim * sizeof(*v));
     check(v);
     for (uint32_t version = a->known[point]; must && version <= p->begun[point]; version++) {
-        must = !wide_is_delete(version);
+        must = !wide_is_delete(version) && passes(a, point, version);
         if (!must || hits->n_id_lo < a->k)
             continue;
         wide_vector(p, point, version, v);
@@ -238,7 +259,7 @@ static void missed(struct wide_client *c, const struct asked *a, uint32_t point,
     check(v);
     wide_vector(p, point, p->begun[point], v);
     fail(c->wide->world, c->player.name,
-         "an exact search for %u found %zu, the last at %.9g, but not point %u at %.9g (versions %u to %u)", a->k,
+         "a search for %u found %zu, the last at %.9g, but not point %u at %.9g (versions %u to %u)", a->k,
          hits->n_id_lo, hits->n_id_lo ? (double)hits->scores[hits->n_id_lo - 1] : 0, point,
          score_of(p->metric, p->dim, a->query, v), a->known[point], p->begun[point]);
     free(v);
@@ -268,10 +289,49 @@ static void check_hits(struct wide_client *c, const struct asked *a, const Kith_
         else
             met[point] = true;
     }
-    for (uint32_t point = 0; a->exact && point < p->count && !failed(w); point++)
+    /* with a filter, one that is not exact must have k points, or all that pass */
+    const bool all = a->exact || (a->filtered && hits->n_id_lo < a->k);
+    for (uint32_t point = 0; all && point < p->count && !failed(w); point++)
         if (!met[point] && must_be_found(c->wide, a, point, hits))
             missed(c, a, point, hits);
     free(met);
+}
+
+/* Half of the searches have a filter while the field is there. */
+static void choose_filter(struct wide_client *c, struct asked *a)
+{
+    a->field_changes = c->wide->field_changes;
+    if (!c->wide->has_field || !draw_one_in(&c->player.random, 2))
+        return;
+    a->filtered = true;
+    a->must_not = draw_one_in(&c->player.random, 2);
+    a->least = (int)(draw(&c->player.random) % 11);
+}
+
+struct wide_filter {
+    Kith__Filter filter;
+    Kith__Condition condition, *conditions[1];
+    Kith__Range range;
+    Kith__Number least;
+};
+
+static Kith__Filter *filter_message(const struct asked *a, struct wide_filter *f)
+{
+    kith__filter__init(&f->filter);
+    kith__condition__init(&f->condition);
+    kith__range__init(&f->range);
+    kith__number__init(&f->least);
+    f->least.is_case = KITH__NUMBER__IS_INTEGER;
+    f->least.integer = a->least;
+    f->range.gte = &f->least;
+    f->condition.field = (char *)(uintptr_t)WIDE_FIELD;
+    f->condition.test_case = KITH__CONDITION__TEST_RANGE;
+    f->condition.range = &f->range;
+    f->conditions[0] = &f->condition;
+    f->filter.must = f->filter.must_not = f->conditions;
+    f->filter.n_must = !a->must_not;
+    f->filter.n_must_not = a->must_not;
+    return a->filtered ? &f->filter : NULL;
 }
 
 static void search(struct wide_client *c, bool all)
@@ -284,11 +344,15 @@ static void search(struct wide_client *c, bool all)
     m.k = a.k;
     m.exact = a.exact;
     m.fan_out = (Kith__FanOut)(draw(&c->player.random) % 4);
+    struct wide_filter filter;
+    if (!all)
+        choose_filter(c, &a);
+    m.filter = filter_message(&a, &filter);
     struct client_reply r = {0};
     asked_begin(c, &a);
     int rc = call(c, KITH_OP_SEARCH, &m.base, a.query, p->dim * sizeof(float), &a, &r);
-    tell(c->wide->world, c->player.name, "%s search for %u: %s", a.exact ? "exact" : "graph", a.k,
-         outcome(&c->player, rc));
+    tell(c->wide->world, c->player.name, "%s search for %u%s: %s", a.exact ? "exact" : "graph", a.k,
+         a.filtered ? " with a filter" : "", outcome(&c->player, rc));
     judge_end(c, &a, "a search", rc);
     if (rc == 0) {
         Kith__Points *hits = kith__points__unpack(NULL, r.header.meta_bytes, r.meta);
@@ -331,6 +395,26 @@ static void writer_run(void *arg)
     leave(c);
 }
 
+/* The field that filters ask for goes, or comes again while there are points. */
+static void change_wide_field(struct wide_client *c)
+{
+    struct wide *wide = c->wide;
+    struct client *to = &c->player.client;
+    const bool adds = !wide->has_field;
+    wide->field_changes++;
+    int rc = adds ? client_add_field(to, NAME, WIDE_FIELD, KITH__FIELD_KIND__FIELD_KIND_INTEGER, 0, NULL)
+                  : client_drop_field(to, NAME, WIDE_FIELD, 0, NULL);
+    tell(wide->world, c->player.name, "%s the field: %s", adds ? "add" : "drop", outcome(&c->player, rc));
+    /* a change before the power was cut may have been made */
+    if (rc == 0 || rc == CLIENT_REFUSED(adds ? ERROR_ALREADY_EXISTS : ERROR_NOT_FOUND))
+        wide->has_field = adds;
+    else if (explained(wide->world, ACTION_WRITE, rc))
+        wide->has_field = false; /* or not: then it is added although it is there */
+    else
+        fail(wide->world, c->player.name, "the field cannot be changed: %s", outcome(&c->player, rc));
+    wide->field_changes++;
+}
+
 static void operator_run(void *arg)
 {
     struct wide_client *c = arg;
@@ -342,6 +426,8 @@ static void operator_run(void *arg)
         tell(w, c->player.name, "seal or compact: %s", outcome(&c->player, rc));
         if (rc < 0 && !explained(w, ACTION_MAINTAIN, rc))
             fail(w, c->player.name, "it cannot be sealed: %s", outcome(&c->player, rc));
+        if (w->plan.fields && !failed(w) && draw_one_in(&c->player.random, 2))
+            change_wide_field(c);
         fiber_sleep_ns(draw(&c->player.random) % 20000000);
     }
     leave(c);
@@ -437,6 +523,9 @@ void wide(struct world *w)
             fill(c);
         else if (!failed(w))
             search(c, true);
+        w->wide->has_field = false;
+        if (!failed(w) && w->plan.fields)
+            change_wide_field(c);
         if (!failed(w))
             run_all(w->wide);
         if (!failed(w))

@@ -34,5 +34,14 @@ uint32_t wide_point_of(const struct wide_points *p, uint64_t hi, uint64_t lo);
 /* Equally far points come in the order of their ids: numbers before UUIDs. */
 bool wide_id_before(uint32_t one, uint32_t other);
 
+/* What the payload of the version has in field "a": 0 to 9. */
+static inline int wide_value(uint32_t point, uint32_t version)
+{
+    return (int)((point * 7 + version * 3) % 10);
+}
+#define WIDE_FIELD         "a"
+#define WIDE_PAYLOAD       "{\"" WIDE_FIELD "\":%d}"
+#define WIDE_PAYLOAD_BYTES 7
+
 /* Small whole numbers, so that sums of squares and products are exact. */
 void wide_vector(const struct wide_points *p, uint32_t point, uint32_t version, float *ret);

@@ -40,6 +40,8 @@ static const struct single {
     ROW("writes_slowed_total", "counter", PLAIN, store.slowed_writes,
         "Parts of writes that waited because graphs were behind."),
     ROW("write_slowed_seconds_total", "counter", SECONDS, store.slowed_ns, "Time that those waited."),
+    ROW("filter_selections_total", "counter", PLAIN, store.filters.selections,
+        "Conditions of filters for which a column gave all rows that pass."),
     ROW("seals_total", "counter", PLAIN, store.seals, "Segments sealed since the start."),
     ROW("seal_seconds_total", "counter", SECONDS, store.seal_ns_total,
         "Time that sealing took, from the last row to the manifest."),
@@ -106,6 +108,18 @@ static void requests(struct metrics_text *t, const struct metrics_sample *s, uns
                    "Searches of a server with several cores, by how many worked on them.");
     PRINT(t, "kith_searches_fan_out_total{cores=\"one\"} %" PRIu64 "\n", SUM(s, n, counted.searches_narrow));
     PRINT(t, "kith_searches_fan_out_total{cores=\"all\"} %" PRIu64 "\n", SUM(s, n, counted.searches_wide));
+}
+
+static void filters(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
+{
+    metrics_family(t, "kith_filtered_searches_total", "counter", "Searches of one segment with a filter, by plan.");
+    for (unsigned plan = 0; plan < PLAN_KINDS; plan++)
+        PRINT(t, "kith_filtered_searches_total{plan=\"%s\"} %" PRIu64 "\n", plan_kind_name((enum plan_kind)plan),
+              SUM(s, n, store.filtered[plan]));
+    metrics_family(t, "kith_filter_tests_total", "counter",
+                   "Conditions of filters that one row was tested for, by what was read.");
+    PRINT(t, "kith_filter_tests_total{by=\"column\"} %" PRIu64 "\n", SUM(s, n, store.filters.column_tests));
+    PRINT(t, "kith_filter_tests_total{by=\"payload\"} %" PRIu64 "\n", SUM(s, n, store.filters.payload_tests));
 }
 
 static void builds(struct metrics_text *t, const struct metrics_sample *s, unsigned n)
@@ -195,6 +209,7 @@ int metrics_format(const struct metrics_sample *samples, unsigned n, const struc
     struct metrics_text t = {.out = out};
     metrics_searches(&t, samples, n, times);
     requests(&t, samples, n, name);
+    filters(&t, samples, n);
     table(&t, samples, n);
     builds(&t, samples, n);
     memory(&t, samples, n);

@@ -14,11 +14,11 @@ static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
     return rc == 0 && p->kind->passes(p, &v);
 }
 
-void segment_filter_begin(struct segment_filter *f, struct segment *s, uint32_t rows)
+void segment_filter_begin(struct segment_filter *f, struct segment *s, uint32_t rows, struct filter_counts *counts)
 {
     *f = (struct segment_filter){.segment = s};
-    f->rows =
-        (struct filter_rows){.rows = rows, .columns = f->columns, .test = test_payload, .arg = f, .failed = &f->failed};
+    f->rows = (struct filter_rows){
+        .rows = rows, .columns = f->columns, .test = test_payload, .arg = f, .failed = &f->failed, .counts = counts};
     unsigned n = 0;
     for (struct segment_column *c = s->columns.first; c && n < SCHEMA_FIELDS_MAX; c = c->next) {
         if (c->column.rows < rows)

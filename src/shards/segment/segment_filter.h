@@ -16,6 +16,6 @@ struct segment_filter {
 };
 
 /* Begins with the first `rows` rows of a segment that the caller holds. Holds its columns until
- * segment_filter_end(). */
-void segment_filter_begin(struct segment_filter *f, struct segment *s, uint32_t rows);
+ * segment_filter_end(), and adds what is read until then to counts. */
+void segment_filter_begin(struct segment_filter *f, struct segment *s, uint32_t rows, struct filter_counts *counts);
 void segment_filter_end(struct segment_filter *f);
