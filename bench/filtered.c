@@ -6,7 +6,7 @@
  * range of numbers), so that a query's neighbours all pass, or none does. */
 #include "base/memory.h"
 #include "clock.h"
-#include "columns/integer.h"
+#include "columns/column.h"
 #include "dataset.h"
 #include "options.h"
 #include "query/run.h"
@@ -99,7 +99,7 @@ static int number_rows(struct bench *b)
 
 static int make_column(struct bench *b)
 {
-    int rc = column_create(&column_integer, 0, &b->column);
+    int rc = column_create(column_kind_named("integer"), 0, &b->column);
     for (uint32_t i = 0; rc == 0 && i < b->d.count; i++) {
         const struct value value = {VALUE_INTEGER, .integer = b->number[i]};
         rc = column_append(&b->column, &(struct field_values){&value, 1, false, false});
@@ -155,7 +155,8 @@ static struct filter filter_of(const struct bench *b, double share, uint32_t que
     const uint32_t wide = (uint32_t)(share * b->d.count);
     struct random random = {query};
     const uint32_t low = random_below(&random, b->d.count - wide + 1);
-    struct filter f = {.op = FILTER_TEST, .test = {.op = PREDICATE_RANGE, .kind = &column_integer, .path = "n"}};
+    struct filter f = {.op = FILTER_TEST,
+                       .test = {.op = PREDICATE_RANGE, .kind = column_kind_named("integer"), .path = "n"}};
     f.test.range.low = (struct value){VALUE_INTEGER, .integer = low};
     f.test.range.high = (struct value){VALUE_INTEGER, .integer = low + wide};
     f.test.range.high_open = true;

@@ -12,6 +12,7 @@ enum value_type {
     VALUE_INTEGER, /* a number written without point and exponent that fits an int64_t */
     VALUE_FLOAT,   /* any other number */
     VALUE_STRING,
+    VALUE_OBJECT, /* a JSON object: `string` is its text */
 };
 
 struct value {
@@ -27,8 +28,9 @@ struct value {
     };
 };
 
-/* The values of one field of one point. A scalar is one item; an array gives its scalars. Objects,
- * nested arrays and null are no items. */
+/* The values of one field of one point, of the types that were asked for. A scalar is one item; an
+ * array gives its elements. Nested arrays, null and other types are no items, but count for
+ * `is_empty`. */
 struct field_values {
     const struct value *items; /* borrowed */
     uint32_t count;

@@ -59,31 +59,11 @@ void cli_print_json(json_t *object)
     json_decref(object);
 }
 
-static const char *const field_kinds[] = {
-    [KITH_FIELD_KEYWORD] = "keyword", [KITH_FIELD_INTEGER] = "integer",   [KITH_FIELD_FLOAT] = "float",
-    [KITH_FIELD_BOOL] = "bool",       [KITH_FIELD_DATETIME] = "datetime", [KITH_FIELD_UUID] = "uuid",
-    [KITH_FIELD_GEO] = "geo",         [KITH_FIELD_TEXT] = "text",
-};
-
-const char *field_kind_text(enum kith_field_kind kind)
-{
-    return (size_t)kind < ARRAY_LEN(field_kinds) && field_kinds[kind] ? field_kinds[kind] : "unknown";
-}
-
-enum kith_field_kind field_kind_parse(const char *text)
-{
-    for (size_t i = KITH_FIELD_KEYWORD; i < ARRAY_LEN(field_kinds); i++)
-        if (strcmp(text, field_kinds[i]) == 0)
-            return (enum kith_field_kind)i;
-    return (enum kith_field_kind)0;
-}
-
 json_t *cli_json_fields(const struct kith_collection *x)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < x->field_count; i++)
-        json_array_append_new(
-            list, json_pack("{s:s, s:s}", "field", x->fields[i].path, "kind", field_kind_text(x->fields[i].kind)));
+        json_array_append_new(list, json_pack("{s:s, s:s}", "field", x->fields[i].path, "kind", x->fields[i].kind));
     return list;
 }
 

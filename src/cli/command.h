@@ -42,9 +42,6 @@ int fan_out_parse(const char *command, const char *text, enum kith_fan_out *ret)
  * printing the error. */
 int recall_parse(const char *command, const char *text, float *ret);
 const char *metric_name(enum kith_metric metric);
-/* Convert the kind of a field to and from its name, like "integer"; 0: no such name. */
-const char *field_kind_text(enum kith_field_kind kind);
-enum kith_field_kind field_kind_parse(const char *text);
 const char *durability_name(enum kith_durability durability);
 
 int command_create(struct cli *c, int argc, char **argv);

@@ -80,48 +80,45 @@ static int number(struct parse *p, struct kith_bound *ret)
     return 0;
 }
 
-static int whole_number(struct parse *p, int64_t *ret)
+/* A copy of n bytes that conditions point at; NULL after a failure. */
+static const char *keep_text(struct parse *p, const char *text, size_t n)
 {
-    struct kith_bound b;
-    skip_space(p);
-    const char *before = p->at;
-    int rc = number(p, &b);
-    if (rc == 0 && b.is_real) {
-        p->at = before;
-        return fail(p, "a whole number is expected");
+    struct filter_text *t = p->to;
+    if (n + 1 > sizeof(t->text) - t->text_bytes) {
+        (void)fail(p, "the filter is too long");
+        return NULL;
     }
-    *ret = b.integer;
-    return rc;
+    char *to = memcpy(t->text + t->text_bytes, text, n);
+    to[n] = 0;
+    t->text_bytes += n + 1;
+    return to;
+}
+
+/* Between two of the quotation marks that it begins with. */
+static int quoted(struct parse *p, const char **ret)
+{
+    const char mark[] = {*p->at, 0}, *begin = p->at + 1;
+    const size_t n = strcspn(begin, mark);
+    if (!begin[n])
+        return fail(p, "a quotation mark is missing");
+    *ret = keep_text(p, begin, n);
+    p->at = *ret ? begin + n + 1 : p->at;
+    return *ret ? 0 : -EINVAL;
 }
 
 static int field(struct parse *p, const char **ret)
 {
-    struct filter_text *t = p->to;
-    const char *begin;
-    size_t n;
+    size_t n = 0;
     skip_space(p);
-    if (*p->at == '"') {
-        begin = p->at + 1;
-        n = strcspn(begin, "\"");
-        if (!begin[n])
-            return fail(p, "a quotation mark is missing");
-        p->at = begin + n + 1;
-    } else {
-        begin = p->at;
-        for (n = 0; begin[n] && is_name(begin[n]);)
-            n++;
-        p->at += n;
-    }
+    if (*p->at == '"' && p->at[1] != '"')
+        return quoted(p, ret);
+    while (p->at[n] && is_name(p->at[n]))
+        n++;
     if (n == 0)
         return fail(p, "the name of a field is expected");
-    if (n + 1 > sizeof(t->fields) - t->field_bytes)
-        return fail(p, "the filter is too long");
-    char *to = t->fields + t->field_bytes;
-    memcpy(to, begin, n);
-    to[n] = 0;
-    t->field_bytes += n + 1;
-    *ret = to;
-    return 0;
+    *ret = keep_text(p, p->at, n);
+    p->at += *ret ? n : 0;
+    return *ret ? 0 : -EINVAL;
 }
 
 static struct kith_condition *add_condition(struct parse *p)
@@ -139,25 +136,59 @@ static void turn_around(struct kith_condition *c)
     c->clause = c->clause == KITH_MUST ? KITH_MUST_NOT : KITH_MUST;
 }
 
-static int one_number(struct parse *p, struct kith_condition *c)
+/* The values of a condition lie one behind the other, by types: its first one says where. */
+static int add_number(struct parse *p, struct kith_condition *c)
 {
     struct filter_text *t = p->to;
-    if (t->number_count == FILTER_NUMBERS_MAX)
-        return fail(p, "too many numbers");
-    if (c->value_count == 0)
-        c->values = &t->numbers[t->number_count];
-    int rc = whole_number(p, &t->numbers[t->number_count]);
-    t->number_count += rc == 0;
-    c->value_count += rc == 0;
+    struct kith_bound b;
+    int rc = number(p, &b);
+    if (rc == 0 && b.is_real) {
+        c->reals = c->real_count ? c->reals : &t->reals[t->real_count];
+        t->reals[t->real_count++] = b.real;
+        c->real_count++;
+    } else if (rc == 0) {
+        c->values = c->value_count ? c->values : &t->numbers[t->number_count];
+        t->numbers[t->number_count++] = b.integer;
+        c->value_count++;
+    }
     return rc;
 }
 
-static int list_of_numbers(struct parse *p, struct kith_condition *c)
+static int add_text(struct parse *p, struct kith_condition *c)
+{
+    struct filter_text *t = p->to;
+    const char *text;
+    int rc = quoted(p, &text);
+    if (rc < 0)
+        return rc;
+    c->texts = c->text_count ? c->texts : &t->texts[t->text_count];
+    t->texts[t->text_count++] = text;
+    c->text_count++;
+    return 0;
+}
+
+static int one_value(struct parse *p, struct kith_condition *c)
+{
+    const struct filter_text *t = p->to;
+    if (t->number_count + t->real_count + t->text_count == FILTER_VALUES_MAX)
+        return fail(p, "too many values");
+    skip_space(p);
+    if (*p->at == '"' || *p->at == '\'')
+        return add_text(p, c);
+    if (at_number(p))
+        return add_number(p, c);
+    const bool is_true = word(p, "true"), is_false = !is_true && word(p, "false");
+    c->is_true |= is_true;
+    c->is_false |= is_false;
+    return is_true || is_false ? 0 : fail(p, "a number, a text in quotation marks, true or false is expected");
+}
+
+static int list_of_values(struct parse *p, struct kith_condition *c)
 {
     if (!sign(p, "("))
-        return fail(p, "numbers in brackets are expected");
+        return fail(p, "values in brackets are expected");
     do {
-        int rc = one_number(p, c);
+        int rc = one_value(p, c);
         if (rc < 0)
             return rc;
     } while (sign(p, ","));
@@ -197,10 +228,10 @@ static int test(struct parse *p, struct kith_condition *c)
         return bound(p, c, upper, kind);
     if (sign(p, "!=")) {
         turn_around(c);
-        return one_number(p, c);
+        return one_value(p, c);
     }
     if (sign(p, "==") || sign(p, "="))
-        return one_number(p, c);
+        return one_value(p, c);
     if (word(p, "is")) {
         if (word(p, "not"))
             turn_around(c);
@@ -209,7 +240,7 @@ static int test(struct parse *p, struct kith_condition *c)
     }
     if (word(p, "not"))
         turn_around(c);
-    return word(p, "in") ? list_of_numbers(p, c) : fail(p, "one of = != < <= > >= in is, is expected");
+    return word(p, "in") ? list_of_values(p, c) : fail(p, "one of = != < <= > >= in is, is expected");
 }
 
 /* Parses "1990 <= year < 2000". */
@@ -250,7 +281,7 @@ static int condition(struct parse *p)
 int filter_text_parse(const char *text, struct filter_text *ret)
 {
     struct parse p = {text, text, ret};
-    ret->count = ret->number_count = ret->field_bytes = 0;
+    ret->count = ret->number_count = ret->real_count = ret->text_count = ret->text_bytes = 0;
     int rc;
     do
         rc = condition(&p);

@@ -1,21 +1,5 @@
-/* column.c -- the table of column kinds, and the functions that are the same for all kinds. */
+/* column.c -- the functions that are the same for all column kinds. */
 #include "columns/column.h"
-#include "columns/integer.h"
-
-#include <errno.h>
-#include <stddef.h>
-
-static const struct column_kind *const kinds[] = {
-    &column_integer,
-};
-
-const struct column_kind *column_kind_find(enum field_kind kind)
-{
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        if (kinds[i]->id == kind)
-            return kinds[i];
-    return NULL;
-}
 
 int column_create(const struct column_kind *kind, uint16_t field, struct column *ret)
 {

@@ -27,10 +27,12 @@ struct column_region {
 #define COLUMN_REGIONS 8
 
 struct column_kind {
-    const char *name;
-    uint16_t id;        /* enum field_kind */
+    const char *name;   /* in the protocol and for users */
+    uint16_t id;        /* the number on disk, from 1 on; never changes */
     uint16_t version;   /* of the format of save() */
     uint32_t operators; /* 1 << enum predicate_op */
+    /* 1 << enum value_type: the types of values that the kind reads; others are skipped */
+    uint32_t takes;
 
     /* Checks that the values of p can be compared with a column of this kind. 0, or an error. */
     int (*accepts)(const struct predicate *p, struct error *error);
@@ -38,7 +40,7 @@ struct column_kind {
     bool (*passes)(const struct predicate *p, const struct field_values *v);
 
     int (*create)(void **ret);
-    /* Appends a row. After -ENOMEM or -ENOSPC nothing has changed. */
+    /* Appends a row. After -ENOMEM or -EOVERFLOW nothing has changed. */
     int (*append)(void *column, const struct field_values *v);
     /* Appends row `row` of another column of this kind. */
     int (*append_row)(void *column, const void *from, uint32_t row);
@@ -56,8 +58,13 @@ struct column_kind {
     void (*destroy)(void *column);
 };
 
-/* The table of a kind; NULL: the kind is not implemented. */
-const struct column_kind *column_kind_find(enum field_kind kind);
+/* The kind with that number or name; NULL: there is none. */
+const struct column_kind *column_kind_of(unsigned id);
+const struct column_kind *column_kind_named(const char *name);
+/* The names of all kinds, "integer, ...", for errors. Valid until the next call in this thread. */
+const char *column_kind_names(void);
+/* Adds a kind of the program, as tests do. Called before the first collection is created. */
+void column_kind_add(const struct column_kind *kind);
 
 struct column {
     const struct column_kind *kind;
@@ -68,7 +75,7 @@ struct column {
 
 MUST_USE int column_create(const struct column_kind *kind, uint16_t field, struct column *ret);
 void column_destroy(struct column *c); /* a zero-initialised column is allowed */
-/* Appends a row. -ENOMEM; -ENOSPC: there are too many values. */
+/* Appends a row. -ENOMEM; -EOVERFLOW: a column cannot have so many values. */
 MUST_USE int column_append(struct column *c, const struct field_values *v);
 MUST_USE int column_append_row(struct column *c, const struct column *from, uint32_t row);
 /* Sorts the values. No row may be appended afterwards. -ENOMEM, or what the pause returned; then it

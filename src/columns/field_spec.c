@@ -1,19 +1,8 @@
-/* field_spec.c -- checks the path and the kind of a field. schema_check_implemented() checks
- * whether the kind is implemented. */
-#include "columns/field_spec.h"
+/* field_spec.c -- checks the path and the kind of a field. */
 #include "base/text/utf8.h"
+#include "columns/column.h"
 
 #include <string.h>
-
-static const char *const kinds[] = {
-    [FIELD_KEYWORD] = "keyword",   [FIELD_INTEGER] = "integer", [FIELD_FLOAT] = "float", [FIELD_BOOL] = "bool",
-    [FIELD_DATETIME] = "datetime", [FIELD_UUID] = "uuid",       [FIELD_GEO] = "geo",     [FIELD_TEXT] = "text",
-};
-
-const char *field_kind_name(enum field_kind kind)
-{
-    return (size_t)kind < ARRAY_LEN(kinds) ? kinds[kind] : NULL;
-}
 
 static int path_check(const char *path, struct error *error)
 {
@@ -39,9 +28,8 @@ int field_spec_check(const struct field_spec *f, struct error *error)
     int rc = path_check(f->path, error);
     if (rc < 0)
         return rc;
-    if (!field_kind_name(f->kind))
-        return error_set(error, ERROR_INVALID_ARGUMENT,
-                         "field kind %d is unknown; it is keyword, integer, float, bool, datetime, uuid, geo or text",
-                         (int)f->kind);
+    if (!column_kind_of(f->kind))
+        return error_set(error, ERROR_INVALID_ARGUMENT, "field kind %u of field '%s' is unknown; known: %s", f->kind,
+                         f->path, column_kind_names());
     return 0;
 }

@@ -157,28 +157,47 @@ static bool number_value(struct json_slice s, struct value *ret)
     return true;
 }
 
-static int take_scalar(struct payload_reader *r, struct json_slice s, struct field_values *v)
+/* The type of a value by its first character, but for numbers and arrays: those are told apart
+ * later, and arrays in arrays are no items. */
+static enum value_type type_of(char first)
 {
-    struct value item;
-    switch (s.text[0]) {
-    case 'n': v->has_null = true; return 0;
+    switch (first) {
     case 't':
-    case 'f': return add_item(r, (struct value){VALUE_BOOL, .boolean = s.text[0] == 't'});
-    case '"': return add_item(r, string_value(r, s));
-    case '[':
-    case '{': return 0; /* no value */
-    default: return number_value(s, &item) ? add_item(r, item) : 0;
+    case 'f': return VALUE_BOOL;
+    case '"': return VALUE_STRING;
+    case '{': return VALUE_OBJECT;
+    case 'n':
+    case '[': return VALUE_NULL;
+    default: return VALUE_FLOAT;
     }
 }
 
+/* One value, if it is of a type that is taken. */
+static int take_item(struct payload_reader *r, struct json_slice s, uint32_t takes, struct field_values *v)
+{
+    struct value item = {.type = type_of(s.text[0])};
+    v->has_null |= s.text[0] == 'n';
+    if (item.type == VALUE_NULL || (item.type == VALUE_FLOAT && !number_value(s, &item)) || !(takes & 1u << item.type))
+        return 0;
+    if (item.type == VALUE_BOOL)
+        item.boolean = s.text[0] == 't';
+    else if (item.type == VALUE_STRING)
+        item = string_value(r, s);
+    else if (item.type == VALUE_OBJECT) {
+        item.string.bytes = s.text;
+        item.string.size = s.size;
+    }
+    return add_item(r, item);
+}
+
 /* Takes the value at the end of a path: a scalar, or the elements of an array. */
-static int take_value(struct payload_reader *r, struct json_slice s, struct field_values *v)
+static int take_value(struct payload_reader *r, struct json_slice s, uint32_t takes, struct field_values *v)
 {
     struct json_scan scan;
     struct json_slice element;
     if (s.text[0] != '[') {
         v->is_empty = v->is_empty && s.text[0] == 'n';
-        return take_scalar(r, s, v);
+        return take_item(r, s, takes, v);
     }
     json_scan_begin(&scan, s.text, s.size);
     if (!json_scan_open(&scan, '['))
@@ -186,7 +205,7 @@ static int take_value(struct payload_reader *r, struct json_slice s, struct fiel
     int rc = 0;
     for (bool first = true; rc == 0 && json_scan_element(&scan, first, &element) > 0; first = false) {
         v->is_empty = false;
-        rc = take_scalar(r, element, v);
+        rc = take_item(r, element, takes, v);
     }
     return rc;
 }
@@ -225,23 +244,24 @@ static struct json_slice find_key(struct json_slice object, const struct step *s
 
 /* Follows the rest of a path from the value of its first steps. The recursion is as deep as the
  * path, which is short. */
-static int walk(struct payload_reader *r, struct json_slice at, const struct step *step, struct field_values *v)
+static int walk(struct payload_reader *r, struct json_slice at, const struct step *step, uint32_t takes,
+                struct field_values *v)
 {
     struct json_scan scan;
     struct json_slice element;
     if (!at.text)
         return 0;
     if (!step->rest)
-        return step->each && at.text[0] != '[' ? 0 : take_value(r, at, v);
+        return step->each && at.text[0] != '[' ? 0 : take_value(r, at, takes, v);
     const struct step next = first_step(step->rest);
     if (!step->each)
-        return walk(r, find_key(at, &next), &next, v);
+        return walk(r, find_key(at, &next), &next, takes, v);
     json_scan_begin(&scan, at.text, at.size);
     if (at.text[0] != '[' || !json_scan_open(&scan, '['))
         return 0;
     int rc = 0;
     for (bool first = true; rc == 0 && json_scan_element(&scan, first, &element) > 0; first = false)
-        rc = walk(r, find_key(element, &next), &next, v);
+        rc = walk(r, find_key(element, &next), &next, takes, v);
     return rc;
 }
 
@@ -266,29 +286,31 @@ static void find_first(const struct step *steps, size_t count, const void *paylo
         memset(ret, 0, count * sizeof(*ret));
 }
 
-static int read_field(struct payload_reader *r, struct json_slice at, const struct step *step, struct field_values *ret)
+static int read_field(struct payload_reader *r, struct json_slice at, const struct step *step, uint32_t takes,
+                      struct field_values *ret)
 {
     *ret = (struct field_values){.is_empty = true};
     r->count = 0;
     r->text_size = 0;
     int rc = at.text ? reserve_text(r, at.size) : 0;
     if (rc == 0)
-        rc = walk(r, at, step, ret);
+        rc = walk(r, at, step, takes, ret);
     ret->items = r->items;
     ret->count = r->count;
     return rc;
 }
 
-int payload_read(struct payload_reader *r, const char *path, const void *payload, size_t size, struct field_values *ret)
+int payload_read(struct payload_reader *r, const struct payload_field *field, const void *payload, size_t size,
+                 struct field_values *ret)
 {
     struct json_slice at;
-    const struct step step = first_step(path);
+    const struct step step = first_step(field->path);
     find_first(&step, 1, payload, size, &at);
-    return read_field(r, at, &step, ret);
+    return read_field(r, at, &step, field->takes, ret);
 }
 
-int payload_read_all(struct payload_reader *r, const char *const *paths, size_t count, const void *payload, size_t size,
-                     int (*each)(void *arg, size_t i, const struct field_values *v), void *arg)
+int payload_read_all(struct payload_reader *r, const struct payload_field *fields, size_t count, const void *payload,
+                     size_t size, int (*each)(void *arg, size_t i, const struct field_values *v), void *arg)
 {
     struct step steps[FIELDS_AT_ONCE];
     struct json_slice at[FIELDS_AT_ONCE];
@@ -296,11 +318,11 @@ int payload_read_all(struct payload_reader *r, const char *const *paths, size_t 
     for (size_t from = 0; rc == 0 && from < count; from += FIELDS_AT_ONCE) {
         const size_t n = count - from < FIELDS_AT_ONCE ? count - from : FIELDS_AT_ONCE;
         for (size_t i = 0; i < n; i++)
-            steps[i] = first_step(paths[from + i]);
+            steps[i] = first_step(fields[from + i].path);
         find_first(steps, n, payload, size, at);
         for (size_t i = 0; rc == 0 && i < n; i++) {
             struct field_values v;
-            rc = read_field(r, at[i], &steps[i], &v);
+            rc = read_field(r, at[i], &steps[i], fields[from + i].takes, &v);
             if (rc == 0)
                 rc = each(arg, from + i, &v);
         }

@@ -22,11 +22,18 @@ struct payload_reader {
 };
 void payload_reader_fini(struct payload_reader *r);
 
+/* One field to read: the values at the end of the path that have one of these types. */
+struct payload_field {
+    const char *path;
+    uint32_t takes; /* 1 << enum value_type, as in struct column_kind */
+};
+
 /* Reads one field. *ret borrows from the payload, and from the reader until the next call.
  * -ENOMEM. */
-MUST_USE int payload_read(struct payload_reader *r, const char *path, const void *payload, size_t size,
+MUST_USE int payload_read(struct payload_reader *r, const struct payload_field *field, const void *payload, size_t size,
                           struct field_values *ret);
 /* Reads `count` fields in one pass over the payload. Calls each(arg, i, values) for each field in
  * order. A result other than 0 ends the call. -ENOMEM, or that result. */
-MUST_USE int payload_read_all(struct payload_reader *r, const char *const *paths, size_t count, const void *payload,
-                              size_t size, int (*each)(void *arg, size_t i, const struct field_values *v), void *arg);
+MUST_USE int payload_read_all(struct payload_reader *r, const struct payload_field *fields, size_t count,
+                              const void *payload, size_t size,
+                              int (*each)(void *arg, size_t i, const struct field_values *v), void *arg);

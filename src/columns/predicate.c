@@ -53,7 +53,8 @@ int value_compare(const struct value *a, const struct value *b)
     case VALUE_BOOL: return a->boolean - b->boolean;
     case VALUE_INTEGER: return (a->integer > b->integer) - (a->integer < b->integer);
     case VALUE_FLOAT: return (a->number > b->number) - (a->number < b->number);
-    case VALUE_STRING: return string_compare(a, b);
+    case VALUE_STRING:
+    case VALUE_OBJECT: return string_compare(a, b);
     case VALUE_NULL: break;
     }
     return 0;

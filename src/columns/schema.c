@@ -1,5 +1,6 @@
 /* schema.c -- makes, copies, checks and changes schemas. The catalog makes a change durable. */
 #include "columns/schema.h"
+#include "columns/column.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -173,13 +174,7 @@ int schema_check_implemented(const struct schema *s, struct error *error)
         return error_set(error, ERROR_UNIMPLEMENTED,
                          "the collection would have %u vectors; more than one, the unnamed one, is not implemented yet",
                          s->vector_count);
-    int rc = vector_check_implemented(&s->vectors[0], error);
-    for (size_t i = 0; rc == 0 && i < s->field_count; i++)
-        if (s->fields[i].kind != FIELD_INTEGER)
-            rc = error_set(error, ERROR_UNIMPLEMENTED,
-                           "field '%s': fields of kind %s are not implemented yet; kind integer is", s->fields[i].path,
-                           field_kind_name(s->fields[i].kind));
-    return rc;
+    return vector_check_implemented(&s->vectors[0], error);
 }
 
 /* -- changing -- */
@@ -199,7 +194,7 @@ static int add_field(const struct schema *s, const struct field_spec *f, const c
     if (has)
         return error_set(error, ERROR_ALREADY_EXISTS,
                          "the collection '%s' has a field '%s' of kind %s already; drop it first to add it anew",
-                         collection, f->path, field_kind_name(has->kind));
+                         collection, f->path, column_kind_of(has->kind)->name);
     if (s->field_count == SCHEMA_FIELDS_MAX || s->next_field == UINT16_MAX)
         return error_set(error, ERROR_RESOURCE_EXHAUSTED,
                          s->next_field == UINT16_MAX

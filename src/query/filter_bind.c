@@ -65,10 +65,10 @@ static int bind_test(const struct binding *b, struct predicate *p)
                          "the filter asks for field '%.*s', which '%s' has no index of; add it as a field of the "
                          "collection, with the kind of its values",
                          FIELD_PATH_MAX, path, b->collection);
-    const struct column_kind *kind = column_kind_find(field->kind);
-    if (!kind || !(kind->operators & 1u << p->op))
+    const struct column_kind *kind = column_kind_of(field->kind);
+    if (!(kind->operators & 1u << p->op))
         return error_set(b->error, ERROR_INVALID_ARGUMENT, "field '%s' is indexed as %s, which does not answer %s",
-                         field->path, field_kind_name(field->kind), predicate_op_name(p->op));
+                         field->path, kind->name, predicate_op_name(p->op));
     p->field = field->number;
     p->kind = kind;
     /* copied, because the schema may be freed before the query ends */

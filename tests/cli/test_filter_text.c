@@ -30,6 +30,11 @@ static void describe(const struct filter_text *t, char *to)
             to += sprintf(to, " in");
         for (size_t j = 0; j < c->value_count; j++)
             to += sprintf(to, " %" PRId64, c->values[j]);
+        for (size_t j = 0; j < c->real_count; j++)
+            to += sprintf(to, " %g", c->reals[j]);
+        for (size_t j = 0; j < c->text_count; j++)
+            to += sprintf(to, " '%s'", c->texts[j]);
+        to += sprintf(to, "%s%s", c->is_true ? " true" : "", c->is_false ? " false" : "");
         to += sprintf(to, "; ");
     }
 }
@@ -53,6 +58,10 @@ Test(filter_text, is_read_as_it_is_meant)
         {"\"not\" = 1 and \"a b\" > 0", "not in 1; a b >0; "},
         {"order > 9223372036854775807", "order >9223372036854775807; "},
         {"order > 9223372036854775808", "order >9.22337e+18; "},
+        {"city = 'Rome' and state != \"new york\"", "city in 'Rome'; !state in 'new york'; "},
+        {"a in ('x', 2, 1.5, true, 'it \"is\"', 3) and b = ''", "a in 2 3 1.5 'x' 'it \"is\"' true; b in ''; "},
+        {"open = true and closed != FALSE", "open in true; !closed in false; "},
+        {"year = 1.5", "year in 1.5; "},
         {"notes = 1 and android = 2 and is_new = 3", "notes in 1; android in 2; is_new in 3; "},
     };
     char text[512];
@@ -71,11 +80,13 @@ Test(filter_text, says_what_is_wrong_and_where)
         {"year >", "a number is expected at 'the end'"},
         {"year > x", "a number is expected at 'x'"},
         {"year > 5x", "a number is expected at '5x'"},
-        {"year = 1.5", "a whole number is expected at '1.5'"},
+        {"year = x", "a number, a text in quotation marks, true or false is expected at 'x'"},
+        {"year = 'x", "a quotation mark is missing"},
+        {"year < 'x'", "a number is expected at ''x''"},
         {"year > 5 or year < 2", "'and' is expected at 'or year"},
-        {"year in 5", "numbers in brackets"},
+        {"year in 5", "values in brackets"},
         {"year in (5", "a bracket is missing"},
-        {"year in ()", "a number is expected at ')'"},
+        {"year in ()", "true or false is expected at ')'"},
         {"1 < year > 2", "point in different directions"},
         {"year is big", "'null' or 'empty' is expected at 'big'"},
         {"\"year = 5", "a quotation mark is missing"},
@@ -100,7 +111,7 @@ Test(filter_text, its_size_is_bounded)
         sprintf(text + strlen(text), ",%d", i);
     strcat(text, ")");
     cr_assert_eq(filter_text_parse(text, &parsed), -EINVAL);
-    cr_assert(strstr(parsed.problem, "too many numbers"), "%s", parsed.problem);
+    cr_assert(strstr(parsed.problem, "too many values"), "%s", parsed.problem);
     memset(text, 'x', 5000);
     strcpy(text + 5000, " = 1");
     cr_assert_eq(filter_text_parse(text, &parsed), -EINVAL);

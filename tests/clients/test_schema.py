@@ -40,8 +40,7 @@ class Schema(unittest.TestCase):
         said = self.kith("field", "add", "towns", "more", "integer", "--version", "2", status=1).stderr
         self.assertIn("version 3, not 2", said)
         self.assertIn("already", self.kith("field", "add", "towns", "year", "integer", status=1).stderr)
-        self.assertIn("not implemented yet", self.kith("field", "add", "towns", "tag", "keyword", status=1).stderr)
-        self.assertIn("not 'word'", self.kith("field", "add", "towns", "tag", "word", status=2).stderr)
+        self.assertIn("kind 'word' of field 'tag' is unknown; known: integer", self.kith("field", "add", "towns", "tag", "word", status=1).stderr)
         self.assertIn("usage: kith field add", self.kith("field", "add", "towns", "tag", status=2).stderr)
         listed = json.loads(self.kith("field", "list", "towns", "--json").stdout)
         self.assertEqual(listed, {"schema_version": 3, "fields": [{"field": "people.count", "kind": "integer"}, {"field": "year", "kind": "integer"}]})
@@ -50,6 +49,16 @@ class Schema(unittest.TestCase):
         self.assertNotIn("people", self.kith("field", "list", "towns").stdout)
         info = json.loads(self.kith("info", "towns", "--json").stdout)
         self.assertEqual((info["schema_version"], info["fields"]), (4, [{"field": "year", "kind": "integer"}]))
+
+    def test_fields_given_at_the_creation(self) -> None:
+        self.kith("create", "towns", "--dim", "2", "--field", "people.count:integer", "--field", "a:b:integer")
+        listed = json.loads(self.kith("field", "list", "towns", "--json").stdout)["fields"]
+        self.assertEqual(listed, [{"field": "people.count", "kind": "integer"}, {"field": "a:b", "kind": "integer"}])
+        self.assertIn("schema version 1: fields people.count (integer), a:b (integer)", self.kith("info", "towns").stdout)
+        self.assertIn("there is integer", self.kith("create", "more", "--dim", "2", "--field", "tag:word", status=1).stderr)
+        for wrong in ("tag", ":integer", "tag:", "x" * 128 + ":integer"):
+            self.assertIn("kith create: ", self.kith("create", "more", "--dim", "2", "--field", wrong, status=2).stderr)
+        self.assertNotIn("more", self.kith("ls").stdout)
 
     def test_fields_by_python_and_after_a_kill(self) -> None:
         with kith.Client("127.0.0.1", self.server.port) as client:

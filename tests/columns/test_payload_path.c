@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EVERYTHING  ((1u << VALUE_BOOL) | (1u << VALUE_INTEGER) | (1u << VALUE_FLOAT) | (1u << VALUE_STRING))
+#define FIELD(path) (&(struct payload_field){path, EVERYTHING})
+
 /* Writes the values that were read as text: "5 true 2.5 'x' null empty". */
 static void describe(const struct field_values *v, char *to)
 {
@@ -78,10 +81,35 @@ Test(payload_path, each_path_leads_where_it_says)
         /* in an allocation of its size, so that a sanitizer sees a read beyond its end */
         char *payload = malloc(size ? size : 1);
         memcpy(payload, cases[i].payload, size);
-        cr_assert_eq(payload_read(&r, cases[i].path, payload, size, &v), 0);
+        cr_assert_eq(payload_read(&r, FIELD(cases[i].path), payload, size, &v), 0);
         describe(&v, text);
         cr_expect_str_eq(text, cases[i].expected, "%s of %s: '%s'", cases[i].path, cases[i].payload, text);
         free(payload);
+    }
+    payload_reader_fini(&r);
+}
+
+Test(payload_path, only_values_of_the_types_that_are_asked_for_are_read)
+{
+    static const char payload[] = "{\"a\":[1,2.5,true,\"x\",{ \"b\":1 },null,[3]]}";
+    static const struct {
+        uint32_t takes;
+        const char *expected;
+    } asked[] = {
+        {0, "null "},
+        {1 << VALUE_INTEGER, "null 1 "},
+        {1 << VALUE_FLOAT, "null 2.5 "},
+        {1 << VALUE_BOOL | 1 << VALUE_STRING, "null true 'x' "},
+        {1 << VALUE_OBJECT, "null '{ \"b\":1 }' "},
+    };
+    struct payload_reader r = {0};
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        const struct payload_field field = {"a", asked[i].takes};
+        struct field_values v;
+        char text[256];
+        cr_assert_eq(payload_read(&r, &field, payload, strlen(payload), &v), 0);
+        describe(&v, text);
+        cr_expect_str_eq(text, asked[i].expected);
     }
     payload_reader_fini(&r);
 }
@@ -90,7 +118,7 @@ Test(payload_path, two_is_an_integer_and_two_point_nought_is_not)
 {
     struct payload_reader r = {0};
     struct field_values v;
-    cr_assert_eq(payload_read(&r, "a", "{\"a\":[2,2.0,2e0]}", 17, &v), 0);
+    cr_assert_eq(payload_read(&r, FIELD("a"), "{\"a\":[2,2.0,2e0]}", 17, &v), 0);
     cr_assert_eq(v.count, 3);
     cr_assert(v.items[0].type == VALUE_INTEGER && v.items[1].type == VALUE_FLOAT && v.items[2].type == VALUE_FLOAT);
     payload_reader_fini(&r);
@@ -103,9 +131,9 @@ Test(payload_path, large_payloads_have_no_fields)
     char *payload = malloc(PAYLOAD_FIELDS_MAX + 1);
     memset(payload, ' ', PAYLOAD_FIELDS_MAX + 1);
     memcpy(payload, "{\"a\":5}", 7);
-    cr_assert_eq(payload_read(&r, "a", payload, PAYLOAD_FIELDS_MAX, &v), 0);
+    cr_assert_eq(payload_read(&r, FIELD("a"), payload, PAYLOAD_FIELDS_MAX, &v), 0);
     cr_assert_eq(v.count, 1);
-    cr_assert_eq(payload_read(&r, "a", payload, PAYLOAD_FIELDS_MAX + 1, &v), 0);
+    cr_assert_eq(payload_read(&r, FIELD("a"), payload, PAYLOAD_FIELDS_MAX + 1, &v), 0);
     cr_assert(v.count == 0 && v.is_empty);
     free(payload);
     payload_reader_fini(&r);
@@ -186,17 +214,18 @@ static void follow(json_t *t, const char *path, struct described *d)
     }
 }
 
-static const char *const paths[] = {"a", "b.a", "c[]", "a[].b", "a[].b[].c", "b.c.a"};
+static const struct payload_field fields[] = {{"a", EVERYTHING},     {"b.a", EVERYTHING},       {"c[]", EVERYTHING},
+                                              {"a[].b", EVERYTHING}, {"a[].b[].c", EVERYTHING}, {"b.c.a", EVERYTHING}};
 
 static int compare_field(void *arg, size_t i, const struct field_values *v)
 {
     static struct described d;
     static char text[4200], expected[4200];
     d = (struct described){.is_empty = true};
-    follow(arg, paths[i], &d);
+    follow(arg, fields[i].path, &d);
     describe(v, text);
     sprintf(expected, "%s%s%s", d.is_empty ? "empty " : "", d.has_null ? "null " : "", d.scalars);
-    cr_assert_str_eq(text, expected, "%s", paths[i]);
+    cr_assert_str_eq(text, expected, "%s", fields[i].path);
     return 0;
 }
 
@@ -210,7 +239,7 @@ Test(payload_path, random_documents_are_read_as_jansson_reads_them)
         json_object_set_new(t, "b", draw_tree(&state, 4));
         json_object_set_new(t, "c", draw_tree(&state, 2));
         char *text = json_dumps(t, round % 2 ? JSON_INDENT(1) : JSON_COMPACT);
-        cr_assert_eq(payload_read_all(&r, paths, ARRAY_LEN(paths), text, strlen(text), compare_field, t), 0);
+        cr_assert_eq(payload_read_all(&r, fields, ARRAY_LEN(fields), text, strlen(text), compare_field, t), 0);
         free(text);
         json_decref(t);
     }
@@ -224,7 +253,7 @@ Test(payload_path, without_memory_nothing_breaks)
         struct payload_reader r = {0};
         struct field_values v;
         memory_fail_at(n);
-        const int rc = payload_read(&r, "a", text, strlen(text), &v);
+        const int rc = payload_read(&r, FIELD("a"), text, strlen(text), &v);
         const bool failed = memory_has_failed();
         memory_fail_at(0);
         cr_assert_eq(rc, failed ? -ENOMEM : 0, "allocation %u", n);

@@ -182,13 +182,13 @@ static int change_schema(struct client *c, const Kith__ChangeSchema *ask, uint64
     return 0;
 }
 
-int client_add_field(struct client *c, const char *name, const char *path, Kith__FieldKind kind, uint64_t version,
+int client_add_field(struct client *c, const char *name, const char *path, const char *kind, uint64_t version,
                      uint64_t *ret_version)
 {
     Kith__ChangeSchema ask = KITH__CHANGE_SCHEMA__INIT;
     Kith__Field field = KITH__FIELD__INIT;
     field.path = (char *)(uintptr_t)path;
-    field.kind = kind;
+    field.kind = (char *)(uintptr_t)kind;
     ask.collection = (char *)(uintptr_t)name;
     ask.version = version;
     ask.change_case = KITH__CHANGE_SCHEMA__CHANGE_ADD_FIELD;

@@ -48,7 +48,7 @@ int client_create(struct client *c, const char *name, uint32_t dim, Kith__Metric
 int client_drop(struct client *c, const char *name);
 /* version: of the schema that is changed, 0: whatever it is.
  * ret_version (may be NULL): of the schema then. */
-int client_add_field(struct client *c, const char *name, const char *path, Kith__FieldKind kind, uint64_t version,
+int client_add_field(struct client *c, const char *name, const char *path, const char *kind, uint64_t version,
                      uint64_t *ret_version);
 int client_drop_field(struct client *c, const char *name, const char *path, uint64_t version, uint64_t *ret_version);
 /* The collection with its fields; the caller frees it with kith__info__free_unpacked(). */

@@ -14,7 +14,7 @@
 
 #define DIM     4
 #define POINTS  900
-#define INTEGER KITH__FIELD_KIND__FIELD_KIND_INTEGER
+#define INTEGER "integer"
 
 struct point {
     bool there, has_year;
@@ -138,7 +138,7 @@ static void search_once(struct client *c, uint64_t *state, bool with_year)
     w.not_stars = !w.stars && (!w.year || draw(state, 2));
     Kith__Number low = KITH__NUMBER__INIT, high = KITH__NUMBER__INIT;
     Kith__Range range = KITH__RANGE__INIT;
-    Kith__Integers star = KITH__INTEGERS__INIT;
+    Kith__Match star = KITH__MATCH__INIT;
     Kith__Condition year = KITH__CONDITION__INIT, stars = KITH__CONDITION__INIT;
     Kith__Filter filter = KITH__FILTER__INIT;
     Kith__Condition *must[2], *must_not[1] = {&stars};
@@ -151,8 +151,8 @@ static void search_once(struct client *c, uint64_t *state, bool with_year)
     year.field = (char *)(uintptr_t) "made.year";
     year.test_case = KITH__CONDITION__TEST_RANGE;
     year.range = &range;
-    star.values = &value;
-    star.n_values = 1;
+    star.integers = &value;
+    star.n_integers = 1;
     stars.field = (char *)(uintptr_t) "stars";
     stars.test_case = KITH__CONDITION__TEST_MATCH;
     stars.match = &star;
@@ -311,7 +311,7 @@ static void refusals(struct server *s)
 {
     struct client c;
     static int64_t many[1025];
-    Kith__Integers match = KITH__INTEGERS__INIT;
+    Kith__Match match = KITH__MATCH__INIT;
     Kith__Range range = KITH__RANGE__INIT;
     Kith__Number number = KITH__NUMBER__INIT;
     Kith__Condition condition = KITH__CONDITION__INIT;
@@ -324,9 +324,9 @@ static void refusals(struct server *s)
     condition.match = &match;
     refuse(&c, &condition, "'year', which 'a' has no index of; add it as a field");
     condition.field = (char *)(uintptr_t) "stars";
-    match.values = many;
-    match.n_values = 1025;
-    refuse(&c, &condition, "1024 at most are allowed");
+    match.integers = many;
+    match.n_integers = 1025;
+    refuse(&c, &condition, "but 1024 at most are allowed");
     condition.test_case = KITH__CONDITION__TEST_RANGE;
     condition.range = &range;
     range.gt = range.gte = &number;

@@ -55,7 +55,7 @@ static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
 static void fill(uint64_t *state)
 {
     for (uint16_t field = 0; field < FIELDS; field++)
-        cr_assert_eq(column_create(column_kind_find(FIELD_INTEGER), field, &columns[field]), 0);
+        cr_assert_eq(column_create(column_kind_named("integer"), field, &columns[field]), 0);
     for (uint32_t row = 0; row < ROWS; row++)
         for (int field = 0; field < FIELDS; field++) {
             const bool has = draw(state, 10) > 0;
@@ -113,7 +113,7 @@ static struct schema *make_schema(void)
     static const char *const paths[FIELDS] = {"a", "b", "c"};
     struct schema *s = schema_create(1, FIELDS);
     for (int i = 0; i < FIELDS; i++) {
-        s->fields[i].kind = FIELD_INTEGER;
+        s->fields[i].kind = column_kind_named("integer")->id;
         strcpy(s->fields[i].path, paths[i]);
     }
     return s;

@@ -2,7 +2,7 @@
  * with a column of numbers that have to do with where rows lie, or have not. */
 #include "query/run.h"
 
-#include "columns/integer.h"
+#include "columns/column.h"
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ static void begin(bool sorted)
     values = aligned_alloc(64, ROWS * DIM * sizeof(float));
     piece = (uint8_t *)values;
     vectors = (struct rows){&piece, DIM * sizeof(float), ROWS_ONE_PIECE};
-    cr_assert_eq(column_create(&column_integer, 0, &column), 0);
+    cr_assert_eq(column_create(column_kind_named("integer"), 0, &column), 0);
     for (uint32_t i = 0; i < ROWS; i++) {
         for (int d = 0; d < DIM; d++)
             values[i * DIM + d] = (float)draw(&state, 10000) / 10000;
@@ -74,7 +74,8 @@ static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
 
 static struct filter filter_of(uint32_t low, uint32_t wide)
 {
-    struct filter f = {.op = FILTER_TEST, .test = {.op = PREDICATE_RANGE, .kind = &column_integer, .path = "n"}};
+    struct filter f = {.op = FILTER_TEST,
+                       .test = {.op = PREDICATE_RANGE, .kind = column_kind_named("integer"), .path = "n"}};
     f.test.range.low = (struct value){VALUE_INTEGER, .integer = low};
     f.test.range.high = (struct value){VALUE_INTEGER, .integer = low + wide};
     f.test.range.high_open = true;

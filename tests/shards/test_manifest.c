@@ -2,6 +2,7 @@
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "base/checksum.h"
+#include "columns/column.h"
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
@@ -163,7 +164,7 @@ static int make_one(struct manifest_log *l, const struct manifest_change *change
 
 static struct schema *with_field(const struct schema *s)
 {
-    const struct field_spec field = {.kind = FIELD_INTEGER, .path = "a.b"};
+    const struct field_spec field = {.kind = column_kind_named("integer")->id, .path = "a.b"};
     struct schema *next;
     want_eq(schema_change(s, &(struct schema_change){.add_field = &field}, "c", &next, NULL), 0);
     return next;

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define WRONG_VERSION 1000000
-#define INTEGER       KITH__FIELD_KIND__FIELD_KIND_INTEGER
-#define KEYWORD       KITH__FIELD_KIND__FIELD_KIND_KEYWORD
+#define INTEGER       "integer"
+#define NO_KIND       "colour"
 
 /* -- the model -- */
 
@@ -50,7 +50,7 @@ void fields_or(struct fields *f, const struct fields *then)
 
 struct change {
     unsigned field;
-    bool add, wrong_version, keyword;
+    bool add, wrong_version, no_kind;
     uint64_t version; /* that it names */
     char path[PAYLOAD_PATH];
 };
@@ -64,7 +64,7 @@ static struct change choose(struct player *p, const struct book *b)
     struct change c = {.field = (unsigned)(draw(&p->fields_random) % FIELDS),
                        .add = draw_one_in(&p->fields_random, 2),
                        .wrong_version = draw_one_in(&p->fields_random, 8)};
-    c.keyword = c.add && draw_one_in(&p->fields_random, 10);
+    c.no_kind = c.add && draw_one_in(&p->fields_random, 10);
     const bool old = f->version_least > 1 && draw_one_in(&p->fields_random, 2);
     c.version = c.wrong_version ? (old ? f->version_least - 1 : f->version_least + WRONG_VERSION)
                 : certain && draw_one_in(&p->fields_random, 2) ? f->version_least
@@ -77,7 +77,7 @@ static void acknowledged(struct player *p, struct book *b, const struct change *
 {
     struct fields *f = &b->fields;
     const unsigned from = c->add ? FIELD_ABSENT : FIELD_PRESENT, to = c->add ? FIELD_PRESENT : FIELD_ABSENT;
-    if (c->wrong_version || c->keyword)
+    if (c->wrong_version || c->no_kind)
         fail(p->world, p->name, "%s: a change of the schema was taken that cannot be made", b->name);
     else if (!(before & from))
         fail(p->world, p->name, "%s: field %s was %s, which it was already", b->name, c->path,
@@ -94,11 +94,11 @@ static void acknowledged(struct player *p, struct book *b, const struct change *
 /* A refusal for which the schema is as before. */
 static bool is_refused_rightly(const struct book *b, const struct change *c, unsigned before, int rc)
 {
-    return rc == CLIENT_REFUSED(ERROR_CONFLICT)         ? c->wrong_version
-           : rc == CLIENT_REFUSED(ERROR_UNIMPLEMENTED)  ? c->keyword
-           : rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS) ? c->add && before & FIELD_PRESENT
-           : rc == CLIENT_REFUSED(ERROR_NOT_FOUND)      ? !c->add && before & FIELD_ABSENT
-                                                        : false;
+    return rc == CLIENT_REFUSED(ERROR_CONFLICT)           ? c->wrong_version
+           : rc == CLIENT_REFUSED(ERROR_INVALID_ARGUMENT) ? c->no_kind
+           : rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS)   ? c->add && before & FIELD_PRESENT
+           : rc == CLIENT_REFUSED(ERROR_NOT_FOUND)        ? !c->add && before & FIELD_ABSENT
+                                                          : false;
 }
 
 void change_field(struct player *p, struct book *b)
@@ -111,7 +111,7 @@ void change_field(struct player *p, struct book *b)
     f->now[c.field] |= to;
     f->last[c.field] |= to;
     f->version_most += !b->shared;
-    int rc = c.add ? client_add_field(&p->client, b->name, c.path, c.keyword ? KEYWORD : INTEGER, c.version, &version)
+    int rc = c.add ? client_add_field(&p->client, b->name, c.path, c.no_kind ? NO_KIND : INTEGER, c.version, &version)
                    : client_drop_field(&p->client, b->name, c.path, c.version, &version);
     tell(p->world, p->name, "%s field %s of %s, by version %" PRIu64 ": %s, version %" PRIu64, c.add ? "add" : "drop",
          c.path, b->name, c.version, outcome(p, rc), version);
@@ -155,7 +155,7 @@ static void compare(struct player *p, struct book *b, const Kith__Collection *c)
         f->last[i] |= seen;
     }
     for (size_t i = 0; i < c->n_fields; i++)
-        if (c->fields[i]->kind != INTEGER)
+        if (strcmp(c->fields[i]->kind, INTEGER) != 0)
             fail(p->world, p->name, "%s: field %s has a kind that was never given", b->name, c->fields[i]->path);
     if (!b->shared && mine != c->n_fields)
         fail(p->world, p->name, "%s: the schema has %zu fields, of which %zu are known", b->name, c->n_fields, mine);

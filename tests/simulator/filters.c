@@ -203,9 +203,9 @@ static void condition_message(struct filter_message *m, const struct drawn_filte
     to->field = m->paths[i];
     switch (c->test) {
     case CONDITION_MATCH:
-        kith__integers__init(&m->matches[i]);
-        m->matches[i].values = (int64_t *)(uintptr_t)c->values; /* only read */
-        m->matches[i].n_values = c->value_count;
+        kith__match__init(&m->matches[i]);
+        m->matches[i].integers = (int64_t *)(uintptr_t)c->values; /* only read */
+        m->matches[i].n_integers = c->value_count;
         to->test_case = KITH__CONDITION__TEST_MATCH;
         to->match = &m->matches[i];
         break;

@@ -47,7 +47,7 @@ const char *filter_text(const struct drawn_filter *f, char *text, size_t size);
 struct filter_message {
     Kith__Filter filter;
     Kith__Condition conditions[CONDITIONS_MAX], *clauses[CLAUSES][CONDITIONS_MAX];
-    Kith__Integers matches[CONDITIONS_MAX];
+    Kith__Match matches[CONDITIONS_MAX];
     Kith__Range ranges[CONDITIONS_MAX];
     Kith__Number numbers[2 * CONDITIONS_MAX];
     char paths[CONDITIONS_MAX][PAYLOAD_PATH];

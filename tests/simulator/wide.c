@@ -402,7 +402,7 @@ static void change_wide_field(struct wide_client *c)
     struct client *to = &c->player.client;
     const bool adds = !wide->has_field;
     wide->field_changes++;
-    int rc = adds ? client_add_field(to, NAME, WIDE_FIELD, KITH__FIELD_KIND__FIELD_KIND_INTEGER, 0, NULL)
+    int rc = adds ? client_add_field(to, NAME, WIDE_FIELD, "integer", 0, NULL)
                   : client_drop_field(to, NAME, WIDE_FIELD, 0, NULL);
     tell(wide->world, c->player.name, "%s the field: %s", adds ? "add" : "drop", outcome(&c->player, rc));
     /* a change before the power was cut may have been made */

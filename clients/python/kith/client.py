@@ -15,7 +15,6 @@ from .parts import Part, halves, parts
 from .results import Collection, CollectionInfo, Damage, Hits, Point, PointId, RecallRung, Segment, Setting, Snapshot, Verified
 
 T = TypeVar("T")
-FIELD_KINDS = {"keyword": 1, "integer": 2, "float": 3, "bool": 4, "datetime": 5, "uuid": 6, "geo": 7, "text": 8}
 METRICS = {"l2": 1, "ip": 2, "cosine": 3}
 SETTING_SOURCES = {"default": 0, "set": 1, "option": 2}
 SEGMENT_STATES = {"growing": 0, "frozen": 1, "sealed": 2}
@@ -223,7 +222,7 @@ class Client:
         path names keys of nested objects, separated by dots, like "address.city". With a version
         (of info()) the change is refused with Code.CONFLICT if the schema has another version.
         """
-        field = wire.field_bytes(1, arguments.text(path, "the path")) + wire.field_number(2, _named(FIELD_KINDS, kind, "kind"))
+        field = wire.field_bytes(1, arguments.text(path, "the path")) + wire.field_bytes(3, arguments.text(kind, "the kind"))
         return self._change_schema(name, version, wire.field_bytes(3, field, always=True))
 
     def drop_field(self, name: str, path: str, version: int = 0) -> int:
@@ -568,7 +567,7 @@ def _collection(m: wire.Message) -> Collection:
         m.real(12),
         _name_of(LINKS, m.number(13)),
         m.number(14),
-        tuple((f.text(1), _name_of(FIELD_KINDS, f.number(2))) for f in m.messages(16)),
+        tuple((f.text(1), f.text(3)) for f in m.messages(16)),
         m.text(17) or "auto",
     )
 

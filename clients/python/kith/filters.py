@@ -2,11 +2,11 @@
 
 A filter is a dict from paths of fields to tests. A point must pass all of them:
 
-  {"year": {"gte": 1990, "lt": 2000}, "rating": [4, 5], "city": 7, "deleted": {"not": 1}, "note": {"empty": True}}
+  {"year": {"gte": 1990, "lt": 2000}, "rating": [4, 5], "city": "Rome", "deleted": {"not": 1}, "note": {"empty": True}}
 
-A number: the field equals it. A list: the field equals one of them. A dict of gt, gte, lt, lte: the
-field is in that range. None: the field is null. {"empty": True}: the field is missing, null or [].
-{"not": test}: the field does not pass the test.
+A number, a text, True or False: the field equals it. A list: the field equals one of them. A dict
+of gt, gte, lt, lte: the field is in that range. None: the field is null. {"empty": True}: the field
+is missing, null or []. {"not": test}: the field does not pass the test.
 """
 
 import numbers
@@ -22,7 +22,7 @@ BOUNDS = {"gt": 1, "gte": 2, "lt": 3, "lte": 4}
 def _refuse(field: str, test: Any) -> KithError:
     return KithError(
         Code.INVALID_ARGUMENT,
-        f"the filter on field {field!r} is {test!r}: give a whole number, a list of them, a dict of gt, gte, lt, lte, "
+        f"the filter on field {field!r} is {test!r}: give a number, a text, a bool, a list of them, a dict of gt, gte, lt, lte, "
         'None, {"empty": True} or {"not": ...}',
     )
 
@@ -54,10 +54,26 @@ def _test(field: str, test: Any) -> bytes:
         return wire.field_number(4, 1)
     if isinstance(test, Mapping):
         return wire.field_number(5, 1) if dict(test) == {"empty": True} else _range(field, test)
-    values = [test] if isinstance(test, numbers.Integral) else test
+    values = [test] if isinstance(test, (numbers.Real, str)) else test
     if not isinstance(values, (list, tuple, set, range)):
         raise _refuse(field, test)
-    return wire.field_bytes(2, wire.field_varints(1, [_whole(field, v) for v in values]), True)
+    return wire.field_bytes(2, _match(field, list(values)), True)
+
+
+def _match(field: str, values: list) -> bytes:
+    """A Match: its values by types. A bool is a number for Python, and is none in JSON."""
+    booleans = [v for v in values if isinstance(v, bool)]
+    whole = [v for v in values if isinstance(v, numbers.Integral) and not isinstance(v, bool)]
+    reals = [v for v in values if isinstance(v, numbers.Real) and not isinstance(v, numbers.Integral)]
+    texts = [v for v in values if isinstance(v, str)]
+    if len(booleans) + len(whole) + len(reals) + len(texts) != len(values):
+        raise _refuse(field, values)
+    return (
+        wire.field_varints(1, [_whole(field, v) for v in whole])
+        + wire.field_bytes(2, b"".join(struct.pack("<d", float(v)) for v in reals))
+        + wire.field_varints(3, [int(v) for v in booleans])
+        + b"".join(wire.field_bytes(4, v, True) for v in texts)
+    )
 
 
 def message(conditions: Optional[Mapping[str, Any]]) -> bytes:

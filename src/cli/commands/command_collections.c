@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FIELD_TEXT_MAX 128
+
 /* Parses --code, --refine and --links. Returns NULL, or what is wrong. */
 static const char *index_take(struct kith_index *x, const char *code, const char *refine, const char *links)
 {
@@ -30,6 +32,28 @@ static const char *collection_take(struct kith_collection *x, uint64_t dim, cons
            : !x->metric     ? "--metric is l2, ip or cosine"
            : !x->durability ? "--durability is flush, interval or none"
                             : NULL;
+}
+
+static struct {
+    struct option_texts texts;
+    struct kith_field fields[OPTION_TEXTS_MAX];
+    char paths[OPTION_TEXTS_MAX][FIELD_TEXT_MAX];
+} fields_given;
+
+/* "year:integer"; the last colon counts, because a path may have others. NULL, or what is wrong. */
+static const char *fields_take(void)
+{
+    for (size_t i = 0; i < fields_given.texts.count; i++) {
+        const char *text = fields_given.texts.texts[i], *colon = strrchr(text, ':');
+        if (!colon || colon == text || !colon[1])
+            return "--field is a path and a kind, as in --field year:integer";
+        const size_t n = (size_t)(colon - text);
+        if (n >= FIELD_TEXT_MAX)
+            return "the path of a field has at most 127 bytes";
+        memcpy(fields_given.paths[i], text, n);
+        fields_given.fields[i] = (struct kith_field){fields_given.paths[i], colon + 1};
+    }
+    return NULL;
 }
 
 int command_create(struct cli *c, int argc, char **argv)
@@ -60,6 +84,8 @@ int command_create(struct cli *c, int argc, char **argv)
          "often "
          "(interval), or at once (none)",
          0, 0},
+        {"field", OPTION_TEXTS, &fields_given.texts, "NAME:KIND",
+         "a field of the payloads that is indexed, as in year:integer; may be repeated", 0, 0},
     };
     const struct options o = {"create", "NAME --dim N", "Makes an empty collection.", list, ARRAY_LEN(list), 1, 1};
     int status = options_parse(&o, argc, argv, words, &n);
@@ -67,11 +93,15 @@ int command_create(struct cli *c, int argc, char **argv)
         return status;
     struct kith_collection x = {
         .name = words[0],
+        .fields = fields_given.fields,
+        .field_count = fields_given.texts.count,
         .index = {
             .m = (uint32_t)m, .ef_construct = (uint32_t)ef_construct, .refine_k = (float)refine_k, .kind = index}};
     const char *wrong = collection_take(&x, dim, metric, durability);
     if (!wrong)
         wrong = index_take(&x.index, code, refine, links);
+    if (!wrong)
+        wrong = fields_take();
     if (wrong) {
         fprintf(stderr, "kith create: %s; see kith create --help\n", wrong);
         return EXIT_USAGE;

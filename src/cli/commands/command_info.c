@@ -59,7 +59,7 @@ static void schema_print(const struct kith_collection *x)
 {
     printf("schema version %" PRIu64 ": %s", x->schema_version, x->field_count ? "fields" : "no field is indexed");
     for (size_t i = 0; i < x->field_count; i++)
-        printf("%s %s (%s)", i ? "," : "", x->fields[i].path, field_kind_text(x->fields[i].kind));
+        printf("%s %s (%s)", i ? "," : "", x->fields[i].path, x->fields[i].kind);
     printf("\n");
 }
 

@@ -66,7 +66,7 @@ static bool may_build(const struct segment *g)
 static bool lacks_some(const struct segment *g, const struct schema *schema)
 {
     for (size_t i = 0; i < schema->field_count; i++)
-        if (column_kind_find(schema->fields[i].kind) && !segment_column_find(g, schema->fields[i].number))
+        if (column_kind_of(schema->fields[i].kind) && !segment_column_find(g, schema->fields[i].number))
             return true;
     return false;
 }

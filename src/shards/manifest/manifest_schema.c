@@ -2,6 +2,7 @@
  * new property of vectors and fields. */
 #include "shards/manifest/manifest_schema.h"
 #include "base/log.h"
+#include "columns/column.h"
 #include "index/kind.h"
 
 #include <errno.h>
@@ -47,10 +48,15 @@ static int take_vector(const KithDisk__Vector *from, struct vector_spec *to)
 
 static int take_field(const KithDisk__Field *from, struct field_spec *to)
 {
-    if (from->number > UINT16_MAX)
+    if (from->number > UINT16_MAX || from->kind > UINT16_MAX)
         return -EINVAL;
+    if (!column_kind_of(from->kind)) {
+        log_error("the manifest names column kind %u, which this version of Kith does not know; start a newer one",
+                  from->kind);
+        return -EINVAL;
+    }
     to->number = (uint16_t)from->number;
-    to->kind = (enum field_kind)from->kind;
+    to->kind = (uint16_t)from->kind;
     return take_text(from->path, to->path, sizeof(to->path));
 }
 

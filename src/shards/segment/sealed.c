@@ -206,7 +206,7 @@ static unsigned regions_of_field(const struct opening *o, uint16_t field, struct
 
 static int open_field(struct opening *o, struct segment *s, const struct field_spec *f)
 {
-    const struct column_kind *kind = column_kind_find(f->kind);
+    const struct column_kind *kind = column_kind_of(f->kind);
     const struct pause pause = {.fn = pause_and_go_on};
     struct column_region regions[COLUMN_REGIONS];
     const unsigned n = kind ? regions_of_field(o, f->number, regions) : 0;

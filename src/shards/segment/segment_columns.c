@@ -104,7 +104,7 @@ void segment_columns_begin(struct segment *s, const struct schema *schema)
 {
     for (size_t i = 0; i < schema->field_count; i++) {
         const struct field_spec *f = &schema->fields[i];
-        const struct column_kind *kind = column_kind_find(f->kind);
+        const struct column_kind *kind = column_kind_of(f->kind);
         struct column column;
         if (!kind || column_create(kind, f->number, &column) < 0)
             continue;
@@ -117,7 +117,7 @@ void segment_columns_begin(struct segment *s, const struct schema *schema)
 
 struct appending {
     struct segment_column *columns[SCHEMA_FIELDS_MAX];
-    const char *paths[SCHEMA_FIELDS_MAX];
+    struct payload_field fields[SCHEMA_FIELDS_MAX];
     size_t count;
 };
 
@@ -137,10 +137,10 @@ void segment_columns_append(struct segment *s, const void *payload, uint32_t siz
         return;
     a.count = 0;
     for (struct segment_column *c = s->columns.first; c && a.count < SCHEMA_FIELDS_MAX; c = c->next) {
-        a.paths[a.count] = c->path;
+        a.fields[a.count] = (struct payload_field){c->path, c->column.kind->takes};
         a.columns[a.count++] = c;
     }
-    ignore_result(payload_read_all(&reader, a.paths, a.count, payload, size, append_field, &a));
+    ignore_result(payload_read_all(&reader, a.fields, a.count, payload, size, append_field, &a));
     for (size_t i = 0; i < a.count; i++)
         if (a.columns[i])
             drop(s, a.columns[i]); /* there was no memory; the background builds the column again */
@@ -154,8 +154,9 @@ int segment_column_copy_row(const struct segment *s, uint32_t row, const char *p
     if (from && from->column.kind == to->kind)
         return column_append_row(to, &from->column, row);
     const struct payload_at p = segment_payload_at(s, row);
+    const struct payload_field field = {path, to->kind->takes};
     struct field_values v;
-    int rc = payload_read(r, path, p.bytes, p.size, &v);
+    int rc = payload_read(r, &field, p.bytes, p.size, &v);
     return rc == 0 ? column_append(to, &v) : rc;
 }
 
@@ -164,6 +165,7 @@ int segment_column_copy_row(const struct segment *s, uint32_t row, const char *p
 /* Appends the values of all rows, also of rows that come during the pauses. */
 static int read_payloads(struct segment *s, const char *path, struct column *to, const struct pause *pause)
 {
+    const struct payload_field field = {path, to->kind->takes};
     struct payload_reader reader = {0};
     int rc = 0;
     while (rc == 0 && to->rows < s->rows.count) {
@@ -172,7 +174,7 @@ static int read_payloads(struct segment *s, const char *path, struct column *to,
         if (to->rows % ROWS_PER_PAUSE == ROWS_PER_PAUSE - 1)
             rc = pause_here(pause);
         if (rc == 0)
-            rc = payload_read(&reader, path, p.bytes, p.size, &v);
+            rc = payload_read(&reader, &field, p.bytes, p.size, &v);
         if (rc == 0)
             rc = column_append(to, &v);
     }
@@ -182,7 +184,7 @@ static int read_payloads(struct segment *s, const char *path, struct column *to,
 
 int segment_column_build(struct segment *s, const struct field_spec *field, const struct pause *pause)
 {
-    const struct column_kind *kind = column_kind_find(field->kind);
+    const struct column_kind *kind = column_kind_of(field->kind);
     const uint16_t number = field->number;
     char path[FIELD_PATH_MAX]; /* copied, because the schema may be replaced at a pause */
     struct column column;

@@ -7,8 +7,9 @@ static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
 {
     struct segment_filter *f = arg;
     const struct payload_at at = segment_payload_at(f->segment, row);
+    const struct payload_field field = {p->path, p->kind->takes};
     struct field_values v;
-    const int rc = payload_read(&f->reader, p->path, at.bytes, at.size, &v);
+    const int rc = payload_read(&f->reader, &field, at.bytes, at.size, &v);
     if (rc < 0)
         f->failed = rc;
     return rc == 0 && p->kind->passes(p, &v);

@@ -213,7 +213,7 @@ static int write_gathered(struct writing *x, struct gathering *g)
     if (rc == 0)
         rc = column_sort(&g->column, x->pause);
     /* memory is short, or a column cannot have so many values; nothing is written yet */
-    if (rc == -ENOMEM || rc == -ENOSPC)
+    if (rc == -ENOMEM || rc == -EOVERFLOW)
         return 0;
     const unsigned n = rc == 0 ? column_save(&g->column, regions) : 0;
     for (unsigned i = 0; rc == 0 && i < n; i++)
@@ -226,7 +226,7 @@ static int write_gathered(struct writing *x, struct gathering *g)
  * from the payloads later. */
 static int write_field(struct writing *x, const struct field_spec *f)
 {
-    const struct column_kind *kind = column_kind_find(f->kind);
+    const struct column_kind *kind = column_kind_of(f->kind);
     struct gathering g = {.field = f};
     if (!kind || column_create(kind, f->number, &g.column) < 0)
         return 0;

@@ -77,6 +77,8 @@ struct Kith__Collection;
 struct kith_collection collection_of(const struct Kith__Collection *c);
 /* And its fields, in the arena. */
 int fields_of(struct kith *k, const struct Kith__Collection *from, struct kith_collection *ret);
+/* The other way, in the scratch memory, which is forgotten first; borrows from `from`. */
+int fields_message(struct kith *k, const struct kith_collection *from, struct Kith__Collection *to);
 
 /* socket_connect.c: 0 and k->fd connected, or a sentence and a negative code; *ret_refused:
  * nobody listens there. */

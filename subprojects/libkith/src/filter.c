@@ -35,12 +35,22 @@ static bool range(struct kith *k, const struct kith_condition *from, Kith__Condi
 
 static bool match(struct kith *k, const struct kith_condition *from, Kith__Condition *to)
 {
-    Kith__Integers *m = reply_arena_alloc(&k->scratch, sizeof(*m));
-    if (!m)
+    Kith__Match *m = reply_arena_alloc(&k->scratch, sizeof(*m));
+    protobuf_c_boolean *booleans = reply_arena_alloc(&k->scratch, 2 * sizeof(*booleans));
+    if (!m || !booleans)
         return false;
-    kith__integers__init(m);
-    m->values = (int64_t *)from->values; /* only read */
-    m->n_values = from->value_count;
+    kith__match__init(m);
+    m->integers = (int64_t *)from->values; /* only read, as all of these */
+    m->n_integers = from->value_count;
+    m->reals = (double *)from->reals;
+    m->n_reals = from->real_count;
+    m->texts = (char **)from->texts;
+    m->n_texts = from->text_count;
+    m->booleans = booleans;
+    if (from->is_true)
+        booleans[m->n_booleans++] = true;
+    if (from->is_false)
+        booleans[m->n_booleans++] = false;
     to->test_case = KITH__CONDITION__TEST_MATCH;
     to->match = m;
     return true;

@@ -291,6 +291,9 @@ int kith_create(struct kith *k, const struct kith_collection *c)
     collection.links = (Kith__Links)c->index.links;
     if (c->index.kind)
         collection.index = (char *)c->index.kind;
+    int rc = fields_message(k, c, &collection);
+    if (rc < 0)
+        return rc;
     Kith__CreateCollection m = KITH__CREATE_COLLECTION__INIT;
     m.collection = &collection;
     return kith_call(k, KITH_OP_CREATE, &m.base, NULL, NULL);

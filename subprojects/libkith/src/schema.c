@@ -8,9 +8,30 @@ int fields_of(struct kith *k, const Kith__Collection *from, struct kith_collecti
     if (!fields)
         return kith_fail(k, KITH_NO_MEMORY, "no memory for %zu fields", from->n_fields);
     for (size_t i = 0; i < from->n_fields; i++)
-        fields[i] = (struct kith_field){from->fields[i]->path, (enum kith_field_kind)from->fields[i]->kind};
+        fields[i] = (struct kith_field){from->fields[i]->path, from->fields[i]->kind};
     ret->fields = fields;
     ret->field_count = from->n_fields;
+    return 0;
+}
+
+static void field_init(Kith__Field *to, const struct kith_field *from)
+{
+    kith__field__init(to);
+    to->path = (char *)from->path; /* only read, as the kind */
+    to->kind = (char *)from->kind;
+}
+
+int fields_message(struct kith *k, const struct kith_collection *from, Kith__Collection *to)
+{
+    reply_arena_reset(&k->scratch);
+    Kith__Field *fields = reply_arena_alloc(&k->scratch, (from->field_count + 1) * sizeof(*fields));
+    to->fields = reply_arena_alloc(&k->scratch, (from->field_count + 1) * sizeof(*to->fields));
+    if (!fields || !to->fields)
+        return kith_fail(k, KITH_NO_MEMORY, "no memory for %zu fields", from->field_count);
+    for (size_t i = 0; i < from->field_count; i++) {
+        field_init(&fields[i], &from->fields[i]);
+        to->fields[to->n_fields++] = &fields[i];
+    }
     return 0;
 }
 
@@ -27,9 +48,8 @@ int kith_field_add(struct kith *k, const char *collection, const struct kith_fie
                    uint64_t *ret_version)
 {
     Kith__ChangeSchema m = KITH__CHANGE_SCHEMA__INIT;
-    Kith__Field add = KITH__FIELD__INIT;
-    add.path = (char *)field->path;
-    add.kind = (Kith__FieldKind)field->kind;
+    Kith__Field add;
+    field_init(&add, field);
     m.collection = (char *)collection;
     m.version = version;
     m.change_case = KITH__CHANGE_SCHEMA__CHANGE_ADD_FIELD;

@@ -3,6 +3,7 @@
 #include "net/native/meta/meta_filter.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int no_memory(struct request *rq)
 {
@@ -33,20 +34,35 @@ static int read_range(struct request *rq, const Kith__Range *from, struct predic
     return 0;
 }
 
-static int read_match(struct request *rq, const Kith__Integers *from, struct predicate *p)
+static struct value *add_text(struct value *to, const char *text)
 {
+    *to = (struct value){.type = VALUE_STRING};
+    to->string.bytes = text;
+    to->string.size = strlen(text);
+    return to + 1;
+}
+
+static int read_match(struct request *rq, const Kith__Match *from, struct predicate *p)
+{
+    const size_t count = from->n_integers + from->n_reals + from->n_booleans + from->n_texts;
     p->op = PREDICATE_IN;
-    if (from->n_values > PREDICATE_VALUES_MAX)
+    if (count > PREDICATE_VALUES_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                          "a match on field '%.128s' has %zu values, but %d at most are allowed; split the query",
-                         p->path, from->n_values, PREDICATE_VALUES_MAX);
-    struct value *items = arena_alloc(&rq->arena, (from->n_values + 1) * sizeof(*items));
+                         p->path, count, PREDICATE_VALUES_MAX);
+    struct value *items = arena_alloc(&rq->arena, (count + 1) * sizeof(*items)), *to = items;
     if (!items)
         return no_memory(rq);
-    for (size_t i = 0; i < from->n_values; i++)
-        items[i] = (struct value){VALUE_INTEGER, .integer = from->values[i]};
+    for (size_t i = 0; i < from->n_integers; i++)
+        *to++ = (struct value){VALUE_INTEGER, .integer = from->integers[i]};
+    for (size_t i = 0; i < from->n_reals; i++)
+        *to++ = (struct value){VALUE_FLOAT, .number = from->reals[i]};
+    for (size_t i = 0; i < from->n_booleans; i++)
+        *to++ = (struct value){VALUE_BOOL, .boolean = from->booleans[i]};
+    for (size_t i = 0; i < from->n_texts; i++)
+        to = add_text(to, from->texts[i]);
     p->values.items = items;
-    p->values.count = (uint32_t)from->n_values;
+    p->values.count = (uint32_t)count;
     return 0;
 }
 

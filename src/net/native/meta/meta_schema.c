@@ -2,6 +2,7 @@
  * described by fields of the collection's own message, so that most clients need no other; all
  * other vectors are in a list. */
 #include "net/native/meta/meta_schema.h"
+#include "columns/column.h"
 #include "index/kind.h"
 
 #include <errno.h>
@@ -77,7 +78,11 @@ int meta_field(struct request *rq, const Kith__Field *from, struct field_spec *r
     if (n >= sizeof(ret->path))
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
                          "the path of a field may have 1 to %zu bytes, but this one has %zu", sizeof(ret->path) - 1, n);
-    ret->kind = (enum field_kind)from->kind;
+    const struct column_kind *kind = column_kind_named(from->kind);
+    if (!kind)
+        return error_set(&rq->error, ERROR_INVALID_ARGUMENT, "kind '%.40s' of field '%s' is unknown; known: %s",
+                         from->kind, from->path, column_kind_names());
+    ret->kind = kind->id;
     memcpy(ret->path, from->path, n + 1);
     return 0;
 }
@@ -212,7 +217,7 @@ static int fields_give(struct request *rq, Kith__Collection *ret, const struct s
     for (size_t i = 0; i < n; i++) {
         kith__field__init(&fields[i]);
         fields[i].path = s->fields[i].path;
-        fields[i].kind = (Kith__FieldKind)s->fields[i].kind;
+        fields[i].kind = (char *)(uintptr_t)column_kind_of(s->fields[i].kind)->name; /* only read */
         ret->fields[ret->n_fields++] = &fields[i];
     }
     return 0;

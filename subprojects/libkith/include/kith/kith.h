@@ -114,20 +114,9 @@ struct kith_index {
     enum kith_links links;
     const char *kind; /* "flat", "hnsw"; NULL or "": the server chooses */
 };
-/* What the column of an indexed payload field holds. This version of the server has integers. */
-enum kith_field_kind {
-    KITH_FIELD_KEYWORD = 1,
-    KITH_FIELD_INTEGER = 2,
-    KITH_FIELD_FLOAT = 3,
-    KITH_FIELD_BOOL = 4,
-    KITH_FIELD_DATETIME = 5,
-    KITH_FIELD_UUID = 6,
-    KITH_FIELD_GEO = 7,
-    KITH_FIELD_TEXT = 8,
-};
 struct kith_field {
     const char *path; /* keys of nested objects, with dots between them: "address.city" */
-    enum kith_field_kind kind;
+    const char *kind; /* of its column: "integer" */
 };
 struct kith_collection {
     const char *name;
@@ -138,7 +127,7 @@ struct kith_collection {
     struct kith_index index;
     const char *damage;              /* in answers: why nothing of it is served; "": all is well */
     uint64_t schema_version;         /* in answers: from 1 on; each change adds 1 */
-    const struct kith_field *fields; /* in answers, but not in lists */
+    const struct kith_field *fields; /* that are indexed; not in lists */
     size_t field_count;
 };
 enum kith_segment_state { KITH_GROWING = 0, KITH_FROZEN = 1, KITH_SEALED = 2 };
@@ -379,8 +368,13 @@ struct kith_condition {
     const char *field; /* its path in the payload, as in the schema */
     enum kith_clause clause;
     enum kith_test test;
-    const int64_t *values; /* MATCH: any of these, at most 1 024 */
+    const int64_t *values; /* MATCH: any of these and of the others below, at most 1 024 */
     size_t value_count;
+    const double *reals; /* numbers with a point or an exponent */
+    size_t real_count;
+    const char *const *texts;
+    size_t text_count;
+    bool is_true, is_false;
     struct kith_bound low, high; /* RANGE */
 };
 

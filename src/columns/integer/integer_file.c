@@ -11,7 +11,7 @@
  * Little-endian. When a column is opened, every number that is used as an index is checked. Each
  * sorted value must be a value of its row, so that a filter cannot find a row without such a
  * value. */
-#include "columns/integer_internal.h"
+#include "columns/integer/integer_internal.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,11 +1,12 @@
 /* integer_internal.h -- the struct of an integer column, which its three files share.
  *
- * Values lie in the order of rows, so that one row can be tested. A sorted column has each value a
- * second time, in ascending order, with its row. So all values between two bounds are one run. A
- * column takes 12 bytes a value, and 12 more when it is sorted. */
+ * A value is a JSON number without point and exponent that an int64_t can hold. 2.0 is not an
+ * integer. Values lie in the order of rows, so that one row can be tested. A sorted column has each
+ * value a second time, in ascending order, with its row. So all values between two bounds are one
+ * run. A column takes 12 bytes a value, and 12 more when it is sorted. */
 #pragma once
 
-#include "columns/integer.h"
+#include "columns/column.h"
 #include "vectors/row_array.h"
 #include <assert.h>
 
@@ -19,7 +20,7 @@ static_assert(sizeof(struct integer_meta) == 32, "on disk");
 
 struct integer_column {
     uint32_t rows;
-    uint32_t count;          /* number of values */
+    uint32_t count;          /* values */
     struct row_array ends;   /* u32 for each row: the index behind its last value */
     struct row_array values; /* i64 */
     /* u64 words of bits: has_null and is_empty of field_values */
@@ -56,6 +57,8 @@ static inline bool integer_bit(const struct row_array *bits, uint32_t row)
 {
     return *(const uint64_t *)row_array_at(bits, row / 64) >> row % 64 & 1;
 }
+
+extern const struct column_kind column_integer;
 
 struct integer_column *integer_new(void); /* NULL: no memory */
 void integer_destroy(void *column);

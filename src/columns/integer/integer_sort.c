@@ -5,7 +5,7 @@
  * so equal values stay in the order of rows. High bytes that are the same in all values, as most
  * bytes of years or counts are, are left out. */
 #include "base/memory.h"
-#include "columns/integer_internal.h"
+#include "columns/integer/integer_internal.h"
 
 #include <errno.h>
 #include <math.h>

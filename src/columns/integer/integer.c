@@ -1,5 +1,5 @@
 /* integer.c -- appends to an integer column, and tests one row of it. */
-#include "columns/integer_internal.h"
+#include "columns/integer/integer_internal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -141,7 +141,7 @@ static int reserve(struct integer_column *c, uint32_t values)
 {
     check(!c->is_sorted);
     if (values > INTEGER_VALUES_MAX - c->count || c->rows == INTEGER_VALUES_MAX)
-        return -ENOSPC;
+        return -EOVERFLOW;
     int rc = row_array_reserve(&c->ends, c->rows + 1);
     if (rc == 0)
         rc = row_array_reserve(&c->values, c->count + values);
@@ -208,10 +208,11 @@ static uint64_t memory(const void *column)
 
 const struct column_kind column_integer = {
     .name = "integer",
-    .id = FIELD_INTEGER,
+    .id = 2,
     .version = 1,
     .operators =
         1 << PREDICATE_EQ | 1 << PREDICATE_IN | 1 << PREDICATE_RANGE | 1 << PREDICATE_NULL | 1 << PREDICATE_EMPTY,
+    .takes = 1 << VALUE_INTEGER,
     .accepts = accepts,
     .passes = passes,
     .create = create,
