@@ -194,6 +194,18 @@ static bool accept(struct segment_index *x)
     return !take_finer(x, fault);
 }
 
+/* Measures what the codes find. Codes that are exact leave x->check NULL. */
+static int check_codes(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
+                       const struct pause *pause)
+{
+    const struct codes *c = sealed_codes(x), *refine = x->refine.ops ? &x->refine : NULL;
+    if (indexed_rows(x) == 0 || codes_are_values(c) || (codes_are_lossless(c) && c->clipped == 0))
+        return 0;
+    if (!x->check)
+        x->check = codes_check_create(&(struct codes_checked){c, refine, vectors, indexed_rows(x)}, QUERIES);
+    return x->check ? codes_check_run(x->check, workers, pause) : -ENOMEM;
+}
+
 /* Makes codes; replaces them by finer ones as long as they miss neighbours that
  * finer codes would find. */
 static int make_codes_that_find(struct segment_index *x, const struct rows *vectors, const struct workers *workers,
@@ -201,14 +213,8 @@ static int make_codes_that_find(struct segment_index *x, const struct rows *vect
 {
     while (!x->is_accepted) {
         int rc = make(x, vectors, workers, pause);
-        const struct codes *c = sealed_codes(x);
-        const bool is_exact = codes_are_values(c) || (codes_are_lossless(c) && c->clipped == 0);
-        if (rc == 0 && indexed_rows(x) > 0 && !is_exact) {
-            if (!x->check)
-                x->check = codes_check_create(
-                    &(struct codes_checked){c, x->refine.ops ? &x->refine : NULL, vectors, indexed_rows(x)}, QUERIES);
-            rc = x->check ? codes_check_run(x->check, workers, pause) : -ENOMEM;
-        }
+        if (rc == 0)
+            rc = check_codes(x, vectors, workers, pause);
         if (rc != 0)
             return rc;
         x->reasons.recall = -1;
