@@ -72,7 +72,7 @@ class Filter(unittest.TestCase):
                 ({"year": 1.5}, "whole number"),
                 ({"year": {"above": 1}}, "gt, gte, lt, lte"),
                 ({"year": True}, "whole number"),
-                ({"year": 1 << 63}, "whole number"),
+                ({"year": 1 << 63}, "64 bits"),
                 ([("year", 1)], "dict"),
             ):
                 with self.assertRaises(kith.KithError) as refused:

@@ -22,8 +22,8 @@ BOUNDS = {"gt": 1, "gte": 2, "lt": 3, "lte": 4}
 def _refuse(field: str, test: Any) -> KithError:
     return KithError(
         Code.INVALID_ARGUMENT,
-        f"the filter on field {field!r} is {test!r}: give a number, a text, a bool, a list of them, a dict of gt, gte, lt, lte, "
-        'None, {"empty": True} or {"not": ...}',
+        f"the filter on field {field!r} is {test!r}: give a number (a whole one has at most 64 bits), a text, a bool, "
+        'a list of them, a dict of gt, gte, lt, lte, None, {"empty": True} or {"not": ...}',
     )
 
 
