@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+/* A write waits until segments are sealed. Where a flush takes .3 s, and a hundred segments wait
+ * because there was no memory to seal them, that takes more than a minute. */
+#define PATIENCE_NS ((uint64_t)300000000000)
+
 #define READS    (1u << ACTION_READ | 1u << ACTION_FETCH)
 #define FETCHES  (1u << ACTION_FETCH) /* searches whose index reads pages of the disk */
 #define WRITES   (1u << ACTION_WRITE | 1u << ACTION_MAINTAIN)
@@ -90,7 +94,10 @@ static int connect_once(struct player *p)
         p->identity = ++p->world->identities;
     uint8_t client_id[16] = {1};
     memcpy(client_id + 1, &p->identity, sizeof(p->identity));
-    return client_open_as(&p->client, server_port(p->world->server, PROTOCOL_NATIVE), client_id, p->connections++);
+    const int rc =
+        client_open_as(&p->client, server_port(p->world->server, PROTOCOL_NATIVE), client_id, p->connections++);
+    p->client.timeout_ns = PATIENCE_NS;
+    return rc;
 }
 
 /* Requests of the earlier connection may wait longer for a slow disk than a hello does. */
