@@ -291,7 +291,8 @@ Test(filter, payloads_give_the_answers_that_columns_give)
     harness_run(BACKEND_SIM, 1, without_columns);
 }
 
-static void refuse(struct client *c, Kith__Condition *condition, const char *says)
+/* Searches with a filter of one condition, and returns what client_search() does. */
+static int search_with(struct client *c, Kith__Condition *condition)
 {
     static const float query[DIM];
     uint64_t ids[1];
@@ -301,10 +302,15 @@ static void refuse(struct client *c, Kith__Condition *condition, const char *say
     filter.must = &condition;
     filter.n_must = 1;
     c->filter = &filter;
-    cr_assert_eq(client_search(c, "a", query, DIM, 1, false, ids, scores, &found),
-                 CLIENT_REFUSED(ERROR_INVALID_ARGUMENT), "%s", says);
-    cr_assert(strstr(c->error, says), "'%s' does not say '%s'", c->error, says);
+    const int rc = client_search(c, "a", query, DIM, 1, false, ids, scores, &found);
     c->filter = NULL;
+    return rc;
+}
+
+static void refuse(struct client *c, Kith__Condition *condition, const char *says)
+{
+    cr_assert_eq(search_with(c, condition), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT), "%s", says);
+    cr_assert(strstr(c->error, says), "'%s' does not say '%s'", c->error, says);
 }
 
 static void refusals(struct server *s)
@@ -325,6 +331,10 @@ static void refusals(struct server *s)
     refuse(&c, &condition, "'year', which 'a' has no index of; add it as a field");
     condition.field = (char *)(uintptr_t) "stars";
     match.integers = many;
+    for (size_t i = 0; i < ARRAY_LEN(many); i++)
+        many[i] = INT64_MAX - (int64_t)i;
+    match.n_integers = 1024; /* of ten bytes each: as many as there may be fit into a search */
+    cr_assert_geq(search_with(&c, &condition), 0, "%s", c.error);
     match.n_integers = 1025;
     refuse(&c, &condition, "but 1024 at most are allowed");
     condition.test_case = KITH__CONDITION__TEST_RANGE;

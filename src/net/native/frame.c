@@ -50,6 +50,7 @@ static uint32_t meta_max(uint16_t op)
     switch (op) {
     case KITH_OP_UPSERT: return FRAME_META_MAX; /* payloads */
     case KITH_OP_CREATE: return FRAME_META_CREATE;
+    case KITH_OP_SEARCH: return FRAME_META_SEARCH; /* filters */
     case KITH_OP_DELETE:
     case KITH_OP_GET: return FRAME_META_DELETE;
     default: return FRAME_META_SMALL;

@@ -17,6 +17,7 @@
  * call, so this bounds the time of that call. */
 #define FRAME_META_SMALL  4096u
 #define FRAME_META_CREATE (32u << 10) /* enough for the largest schema */
+#define FRAME_META_SEARCH (32u << 10) /* a filter with 3 000 values of ten bytes */
 #define FRAME_META_DELETE (17u << 20) /* also for a get: a million UUIDs */
 
 /* 1: *ret is a valid header of a request. 0: more bytes are needed. Negative, with the sentence:
