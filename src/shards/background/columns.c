@@ -85,8 +85,8 @@ static int build_all(struct shard *s, struct segment *g)
     return rc;
 }
 
-/* Without memory this is no failure: filters read payloads until the shard changes again and the
- * column is tried again. */
+/* A column for which there is no memory, or that would have too many values, is left out: filters
+ * read payloads until the shard changes again and the column is tried again. */
 static int build_granted(struct shard *s, struct segment *g)
 {
     struct memory_work work;
@@ -96,7 +96,7 @@ static int build_granted(struct shard *s, struct segment *g)
             rc = build_all(s, g);
         memory_work_end(s->store, &work);
     }
-    return rc == -ENOMEM ? 0 : rc;
+    return rc == -ENOMEM || rc == -EOVERFLOW ? 0 : rc;
 }
 
 static int share_in(struct shard *s, struct segment *g)

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_PER_PAUSE 32 /* rows whose payloads are read without a pause */
+#define BYTES_PER_PAUSE 8192 /* of payloads that are read without a pause: 25 us, or one payload */
+#define ROW_BYTES       256  /* a row costs as much as so many bytes of payload, beside its own */
 
 struct segment_column *segment_column_find(const struct segment *s, uint16_t field)
 {
@@ -167,12 +168,16 @@ static int read_payloads(struct segment *s, const char *path, struct column *to,
 {
     const struct payload_field field = {path, to->kind->takes};
     struct payload_reader reader = {0};
+    size_t bytes = 0;
     int rc = 0;
     while (rc == 0 && to->rows < s->rows.count) {
         const struct payload_at p = segment_payload_at(s, to->rows);
         struct field_values v;
-        if (to->rows % ROWS_PER_PAUSE == ROWS_PER_PAUSE - 1)
+        bytes += p.size + ROW_BYTES;
+        if (bytes > BYTES_PER_PAUSE) {
             rc = pause_here(pause);
+            bytes = 0;
+        }
         if (rc == 0)
             rc = payload_read(&reader, &field, p.bytes, p.size, &v);
         if (rc == 0)

@@ -2,6 +2,8 @@
  * columns and payloads. */
 #include "shards/segment/segment_filter.h"
 
+#define BYTES_PER_PAUSE ((size_t)64 << 10) /* of payloads: 200 us, or one payload */
+
 /* Tests a predicate by the payload, because the segment has no column of the field. */
 static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
 {
@@ -9,6 +11,12 @@ static bool test_payload(void *arg, const struct predicate *p, uint32_t row)
     const struct payload_at at = segment_payload_at(f->segment, row);
     const struct payload_field field = {p->path, p->kind->takes};
     struct field_values v;
+    /* the callers pause after a number of rows, but payloads may be long */
+    if (f->unpaused > BYTES_PER_PAUSE) {
+        fiber_checkpoint();
+        f->unpaused = 0;
+    }
+    f->unpaused += at.size;
     const int rc = payload_read(&f->reader, &field, at.bytes, at.size, &v);
     if (rc < 0)
         f->failed = rc;

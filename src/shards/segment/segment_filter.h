@@ -10,7 +10,8 @@ struct segment_filter {
     const struct segment *segment;
     struct filter_rows rows;
     struct payload_reader reader;
-    int failed; /* errno of a payload that could not be read; 0: all could */
+    size_t unpaused; /* bytes of payloads that were read since the last checkpoint */
+    int failed;      /* errno of a payload that could not be read; 0: all could */
     const struct column *columns[SCHEMA_FIELDS_MAX];
     struct segment_column *held[SCHEMA_FIELDS_MAX];
 };
