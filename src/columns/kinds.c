@@ -1,5 +1,4 @@
-/* kinds.c -- the list of column kinds: one for each line of kinds.def, and those
- * that a program adds. */
+/* kinds.c -- the list of column kinds: those of kinds.def, and those that a program adds. */
 #include "columns/column.h"
 
 #include <stdio.h>

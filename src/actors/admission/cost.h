@@ -14,7 +14,7 @@
 /* Zero-initialised is valid: nothing was measured yet. */
 struct cost_model {
     uint64_t walk_ns[COST_BEAMS]; /* of a query without a filter that is not exact */
-    /* measured time of other queries, as a multiple of what the indexes said; 0: not measured */
+    /* measured time of exact and of filtered queries over the estimate; 0: not measured */
     double exact, filtered;
     uint64_t row_ns;   /* of a row that is written, or an id that is deleted */
     uint64_t point_ns; /* of a point that is fetched */
@@ -23,7 +23,7 @@ struct cost_model {
 struct cost_query {
     bool exact, filtered;
     uint32_t k, ef; /* ef 0: the server chooses the beam */
-    /* by the indexes that are searched here (shard_cost_ns()); 0: cost_wants_indexes() said no */
+    /* the estimate of the indexes (shard_cost_ns()); 0 if cost_wants_indexes() is false */
     uint64_t said_ns;
 };
 

@@ -1,13 +1,16 @@
-/* index_cost.c -- means of ratios. A search mostly has one kind of work, and all it took is put
- * down to that; one that is divided between two says little of either, and is not noted. */
+/* index_cost.c -- exponential means of time ratios. Most searches have one kind of work, to which
+ * the whole measured time is attributed. A search with two kinds of equal size says little about
+ * either, so it is not noted. */
 #include "index/cost/index_cost.h"
 
-#define MEAN_OF     16
-#define FORGOTTEN   256 /* searches another way, until this one's ratio has moved towards theirs */
-#define STANDS_OUT  8   /* times the mean: the machine was busy elsewhere */
-#define LARGER_PART .6  /* of a search's work that its time is put down to */
+#define MEAN_OF 16
+/* weight 1/256: the ratio of a way that is not used moves towards the others */
+#define FORGOTTEN 256
+/* a ratio beyond 8 times the mean counts as 8 times: the machine was busy */
+#define STANDS_OUT  8
+#define LARGER_PART .6 /* share of one kind of work from which on its search is noted */
 
-/* A way that was not taken yet is as far from what was said as those that were. */
+/* A way that was never measured gets the ratio of a measured one. */
 static double factor_of(const struct index_cost *c, enum index_way way)
 {
     static const enum index_way next[INDEX_WAYS] = {
@@ -34,7 +37,7 @@ static void note(struct index_cost *c, enum index_way way, double ratio)
     if (*mean > 0 && ratio > STANDS_OUT * *mean)
         ratio = STANDS_OUT * *mean;
     *mean = *mean > 0 ? *mean + (ratio - *mean) / MEAN_OF : ratio;
-    /* what was learnt of other ways long ago may keep them from being taken, and learnt, again */
+    /* An old ratio that is too high would keep a way from being chosen and measured again. */
     for (enum index_way other = 0; other < INDEX_WAYS; other++)
         if (other != way && c->factor[other] > 0)
             c->factor[other] += (ratio - c->factor[other]) / FORGOTTEN;

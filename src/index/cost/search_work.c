@@ -1,23 +1,23 @@
-/* search_work.c -- what a search will do, and what it does, in nanoseconds on no particular
- * machine. Apart from the searches, which only call it, so that both are reckoned the same way.
- * Constants were measured on one core of a Sapphire Rapids; index_cost.h learns how this machine
- * differs from it. */
+/* search_work.c -- the work of a search in nanoseconds on a reference machine, before and after it
+ * runs. It is apart from the searches so that one set of formulas serves both. The constants were
+ * fitted to bench/filtered on one x86-64 core; index_cost.h learns how this machine differs. */
 #include "index/search.h"
 
 #include <math.h>
 
-#define SEARCH_NS      400 /* of any search, */
-#define QUERY_VALUE_NS 3   /* and for each value of its query, which is folded for the codes */
-#define ROW_NS         4   /* a row that is scanned: finding it, keeping it */
-#define CODE_BYTE_NS   .04 /* read one behind the other */
+#define SEARCH_NS      400 /* for each search */
+#define QUERY_VALUE_NS 3   /* for each value of the query, which is folded for the codes */
+#define ROW_NS         4   /* for each scanned row, beside its bytes */
+#define CODE_BYTE_NS   .04 /* for each byte of a code, read in order */
 #define VECTOR_BYTE_NS .05
-#define SPARSE_NS      15 /* a row fetched from memory, where few are scanned */
-#define SPARSE_SHARE   .2
-#define AGAIN_NS       15 /* a candidate that is scored again, */
+/* more for a row that the CPU did not prefetch, because few rows are scanned */
+#define SPARSE_NS      15
+#define SPARSE_SHARE   .2 /* share of rows below which SPARSE_NS begins to count */
+#define AGAIN_NS       15 /* for each candidate that is scored again */
 #define AGAIN_BYTE_NS  .08
-#define LISTED_PER_ROW 8 /* rows looked at in lists in the time of one that is scanned */
+#define LISTED_PER_ROW 8 /* rows of lists that are looked at in the time of one scanned row */
 
-/* Rows of [0, count) that may be hits. */
+/* The share of rows that may be hits, 0 to 1. */
 static double share_of(const struct search *s)
 {
     return s->count ? (double)s->allowed / s->count : 0;
@@ -39,7 +39,7 @@ static double codes_ns(const struct search *s, double rows)
     return rows_ns(s, rows, s->x->codes.stride, CODE_BYTE_NS);
 }
 
-/* Rows that have codes and are not indexed, as a number of rows that are scanned. */
+/* The cost of unindexed rows with codes, as the number of scanned rows that cost as much. */
 static double unindexed_rows(const struct search *s, uint32_t rows)
 {
     const struct segment_index *x = s->x;

@@ -1,5 +1,5 @@
-/* code_kinds.c -- the kinds of code there are, those of kinds.def, and questions that need no
- * codes. */
+/* code_kinds.c -- the list of the kinds of code, from kinds.def, and functions that need a kind but
+ * no codes. */
 #include "vectors/codes/code_ops.h"
 
 #include "base/check.h"
@@ -17,10 +17,10 @@ static const struct code_ops *const kinds[] = {
 };
 #undef CODE_KIND
 
-/* By the values of enum refine_kind. */
+/* Indexed by enum refine_kind. */
 static const enum code_kind refines[] = {[REFINE_F32] = CODE_F32, [REFINE_F16] = CODE_F16, [REFINE_BF16] = CODE_BF16};
 
-/* From coarse to fine; the last is the values. */
+/* From coarse to fine. */
 static const struct code_type finer[] = {{CODE_SQ4, 0}, {CODE_SQ8, 0}, {CODE_RABITQ, 8}, {CODE_F32, 0}};
 
 const struct code_ops *code_ops_of(unsigned kind)
