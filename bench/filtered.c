@@ -9,7 +9,7 @@
 #include "columns/column.h"
 #include "dataset.h"
 #include "options.h"
-#include "query/run.h"
+#include "query/filtered_search.h"
 #include "random.h"
 #include "vek.h"
 
@@ -56,7 +56,7 @@ struct bench {
     struct column column;
     uint32_t *number; /* of each row */
     struct search_scratch *scratch;
-    struct run_room room;
+    struct filter_scratch filter_scratch;
     struct index_cost cost;
     float recall;
     bool payloads, sorted;
@@ -163,21 +163,21 @@ static struct filter filter_of(const struct bench *b, double share, uint32_t que
     return f;
 }
 
-static struct run run_of(struct bench *b, const struct filter *f, struct filter_rows *rows, uint32_t query,
-                         struct search_work *work)
+static struct filtered_search search_of(struct bench *b, const struct filter *f, struct filter_rows *rows,
+                                        uint32_t query, struct search_work *work)
 {
     static const struct column *columns[1];
     columns[0] = &b->column;
     *rows = (struct filter_rows){b->d.count, columns, b->payloads ? 0 : 1, test_payload, b, NULL, NULL};
-    return (struct run){.filter = f,
-                        .rows = rows,
-                        .index = b->index,
-                        .vectors = &b->vectors,
-                        .query = b->d.queries + (size_t)query * b->d.dim,
-                        .params = {.k = K, .recall = b->recall, .allowed_count = b->d.count, .work = work},
-                        .scratch = b->scratch,
-                        .room = &b->room,
-                        .cost = &b->cost};
+    return (struct filtered_search){.filter = f,
+                                    .rows = rows,
+                                    .index = b->index,
+                                    .vectors = &b->vectors,
+                                    .query = b->d.queries + (size_t)query * b->d.dim,
+                                    .params = {.k = K, .recall = b->recall, .allowed_count = b->d.count, .work = work},
+                                    .scratch = b->scratch,
+                                    .filter_scratch = &b->filter_scratch,
+                                    .cost = &b->cost};
 }
 
 /* The distance of the farthest of the k nearest rows that pass. */
@@ -220,12 +220,13 @@ static int measure(struct bench *b, double share, unsigned kind, const float *fa
             const struct filter f = filter_of(b, share, query);
             struct filter_rows rows;
             struct search_work work = {0};
-            const struct run run = run_of(b, &f, &rows, query, &work);
+            const struct filtered_search search = search_of(b, &f, &rows, query, &work);
             const uint64_t began = clock_thread_cpu_ns();
-            struct plan plan = kind < PLANS ? run_plan_of(&run, (enum plan_kind)kind) : run_plan(&run);
+            struct plan plan =
+                kind < PLANS ? filtered_search_plan_of(&search, (enum plan_kind)kind) : filtered_search_plan(&search);
             ret->expected_us += plan.cost_ns / 1e3 / b->d.query_count;
             ret->planned[plan.kind]++;
-            const int n = run_filtered(&run, &plan);
+            const int n = filtered_search_run(&search, &plan);
             const uint64_t took = clock_thread_cpu_ns() - began;
             if (n < 0)
                 return n;
@@ -233,7 +234,7 @@ static int measure(struct bench *b, double share, unsigned kind, const float *fa
                 index_cost_note(&b->cost, &work, took);
             sum += took;
             for (int i = 0; i < n; i++)
-                ret->recall += b->room.hits[i].distance <= far[query] ? 1.0 / K / b->d.query_count : 0;
+                ret->recall += b->filter_scratch.hits[i].distance <= far[query] ? 1.0 / K / b->d.query_count : 0;
         }
         const double us = (double)sum / 1e3 / b->d.query_count;
         ret->us = us < ret->us ? us : ret->us; /* the round that was disturbed least */

@@ -2,6 +2,7 @@
  * and freeing memory so that the system gets it back. */
 #include "base/memory.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,19 @@ void memory_discard(void *p, size_t bytes, void (*pause)(void))
         if (pause)
             pause();
     }
+}
+
+int memory_grow(void *pointer, uint32_t *have, uint32_t need, size_t size)
+{
+    void **p = pointer;
+    if (need <= *have)
+        return 0;
+    void *grown = reallocarray(*p, need, size);
+    if (!grown)
+        return -ENOMEM;
+    *p = grown;
+    *have = need;
+    return 0;
 }
 
 void memory_free(void *p)

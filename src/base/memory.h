@@ -28,6 +28,10 @@ void memory_discard(void *p, size_t bytes, void (*pause)(void));
  * ms. */
 void memory_free(void *p);
 
+/* Makes the array at *(void **)pointer hold at least `need` elements of `size` bytes; *have is how
+ * many it holds. The elements stay. -ENOMEM: nothing changed. Freed with free(). */
+MUST_USE int memory_grow(void *pointer, uint32_t *have, uint32_t need, size_t size);
+
 /* An arena: allocations that are freed together. All zeros is a valid empty arena.
  * Single-threaded. */
 struct arena {

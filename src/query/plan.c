@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-/* Nanoseconds, on one core of a Sapphire Rapids. */
+/* Nanoseconds on one x86-64 core (bench/filtered). */
 #define SELECT_ROW_NS   1.5 /* a row is found in a sorted column and gets its bit */
 #define SELECT_WORD_NS  1.0 /* 64 rows that do not pass */
 #define TEST_NS         30.0

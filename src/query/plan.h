@@ -1,5 +1,5 @@
 /* plan.h -- how one segment is searched with a filter: the cheapest of three ways. The plan changes
- * what a search costs, not what it finds (run.h does it as planned). */
+ * what a search costs, not what it finds (filtered_search.h carries it out). */
 #pragma once
 
 #include "columns/column.h"

@@ -4,7 +4,7 @@
 
 #include "base/memory_use.h"
 #include "base/table.h"
-#include "query/run_room.h"
+#include "query/filter_scratch.h"
 #include "reactor/fibers/sync.h"
 #include "reactor/timer.h"
 #include "shards/background/due.h"
@@ -104,7 +104,7 @@ struct search_room {
     uint32_t query_max;
     uint64_t *alive;
     uint32_t alive_max;
-    struct run_room run; /* and the hits of one segment */
+    struct filter_scratch filter; /* also holds the hits of one segment without a filter */
     struct search_room *next;
 };
 

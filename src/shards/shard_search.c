@@ -6,7 +6,7 @@
  * once. If it meets the point twice, the old row is dead at the end, and is dropped then. A row
  * that a merge has moved is looked up where it is now (segment_alive()). */
 #include "base/log.h"
-#include "query/run.h"
+#include "query/filtered_search.h"
 #include "shards/segment/segment_filter.h"
 #include "shards/segment/segment_pages.h"
 #include "shards/shard.h"
@@ -38,7 +38,7 @@ static void room_destroy(struct search_room *r)
     free(r->all);
     free(r->query);
     free(r->alive);
-    run_room_fini(&r->run);
+    filter_scratch_fini(&r->filter);
     free(r);
 }
 
@@ -57,7 +57,7 @@ uint64_t search_rooms_bytes(const struct search_room *rooms)
     for (const struct search_room *r = rooms; r; r = r->next)
         bytes += sizeof(*r) + search_scratch_bytes(r->scratch) + r->segments_max * sizeof(*r->segments) +
                  r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query) + r->alive_max * sizeof(*r->alive) +
-                 run_room_bytes(&r->run);
+                 filter_scratch_bytes(&r->filter);
     return bytes;
 }
 
@@ -106,19 +106,6 @@ static void room_release(struct store *store, struct search_room *r)
     store->rooms = r;
 }
 
-static int grow(void *pointer, uint32_t *have, uint32_t need, size_t size)
-{
-    void **p = pointer;
-    if (need <= *have)
-        return 0;
-    void *grown = realloc(*p, need * size);
-    if (!grown)
-        return -ENOMEM;
-    *p = grown;
-    *have = need;
-    return 0;
-}
-
 /* -- the search -- */
 
 struct search {
@@ -152,7 +139,7 @@ static int prepare(struct search *x)
     x->vector = x->query->vector;
     if (shard_vector(x->shard)->metric != METRIC_COSINE)
         return 0;
-    int rc = grow(&x->room->query, &x->room->query_max, dim, sizeof(float));
+    int rc = memory_grow(&x->room->query, &x->room->query_max, dim, sizeof(float));
     if (rc < 0)
         return rc;
     memcpy(x->room->query, x->query->vector, dim * sizeof(float));
@@ -171,7 +158,7 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     *ret = g->rows.dead ? g->rows.alive : NULL;
     if (g->state != SEGMENT_GROWING || !g->rows.dead)
         return 0;
-    int rc = grow(&x->room->alive, &x->room->alive_max, words, sizeof(uint64_t));
+    int rc = memory_grow(&x->room->alive, &x->room->alive_max, words, sizeof(uint64_t));
     if (rc < 0)
         return rc;
     memcpy(x->room->alive, g->rows.alive, words * sizeof(uint64_t));
@@ -234,45 +221,45 @@ static struct search_params params_of(const struct shard *s, const struct shard_
 
 /* The search of one segment, with its rows as they were when it began: rows are appended
  * while the search pauses. */
-struct turn {
+struct segment_search {
     struct segment *segment;
     uint32_t rows, k;
     struct search_params params;
     struct pause pause;
 };
 
-/* Writes hits to room->run.hits, for which there is room. */
-static int ask_index(struct search *x, const struct turn *t)
+/* Writes hits to room->filter.hits, for which there is room. */
+static int ask_index(struct search *x, const struct segment_search *t)
 {
     const struct segment_vectors *v = &t->segment->vectors[0];
     return segment_index_search(v->index, &v->values.at, t->rows, x->vector, &t->params, x->room->scratch,
-                                x->room->run.hits);
+                                x->room->filter.hits);
 }
 
-static struct run run_of(struct segment_vectors *v, const struct shard_query *query, struct segment_filter *f,
-                         const struct search_params *params)
+static struct filtered_search filtered_search_of(struct segment_vectors *v, const struct shard_query *query,
+                                                 struct segment_filter *f, const struct search_params *params)
 {
-    return (struct run){.filter = query->filter,
-                        .rows = &f->rows,
-                        .index = v->index,
-                        .vectors = &v->values.at,
-                        .params = *params,
-                        .cost = &v->cost};
+    return (struct filtered_search){.filter = query->filter,
+                                    .rows = &f->rows,
+                                    .index = v->index,
+                                    .vectors = &v->values.at,
+                                    .params = *params,
+                                    .cost = &v->cost};
 }
 
 /* The same with the query's filter. */
-static int search_filtered(struct search *x, const struct turn *t)
+static int search_filtered(struct search *x, const struct segment_search *t)
 {
     struct store_stats *stats = &x->shard->store->stats;
     struct segment_filter f;
     segment_filter_begin(&f, t->segment, t->rows, &stats->filters);
-    struct run run = run_of(&t->segment->vectors[0], x->query, &f, &t->params);
-    run.query = x->vector;
-    run.scratch = x->room->scratch;
-    run.room = &x->room->run;
-    struct plan plan = run_plan(&run);
+    struct filtered_search search = filtered_search_of(&t->segment->vectors[0], x->query, &f, &t->params);
+    search.query = x->vector;
+    search.scratch = x->room->scratch;
+    search.filter_scratch = &x->room->filter;
+    struct plan plan = filtered_search_plan(&search);
     stats->filtered[plan.kind]++;
-    const int n = run_filtered(&run, &plan);
+    const int n = filtered_search_run(&search, &plan);
     segment_filter_end(&f);
     return n;
 }
@@ -291,12 +278,12 @@ static int search_segment(struct search *x, struct segment *g)
     if (g->rows.count == g->rows.dead)
         return 0;
     struct search_room *room = x->room;
-    struct turn t = {.segment = g, .rows = g->rows.count, .pause = {search_pause, x}};
+    struct segment_search t = {.segment = g, .rows = g->rows.count, .pause = {search_pause, x}};
     t.k = x->query->k < t.rows ? x->query->k : t.rows;
     struct search_work work = {0};
-    int rc = run_room_hits(&room->run, t.k);
+    int rc = filter_scratch_hits(&room->filter, t.k);
     if (rc == 0)
-        rc = grow(&room->all, &room->all_max, x->count + t.k, sizeof(*room->all));
+        rc = memory_grow(&room->all, &room->all_max, x->count + t.k, sizeof(*room->all));
     if (rc < 0)
         return rc;
     const uint64_t *alive;
@@ -318,7 +305,7 @@ static int search_segment(struct search *x, struct segment *g)
         note_damage(x->shard, &pages);
     const bool full = n > 0 && (uint32_t)n == t.k && t.k < t.rows;
     for (int i = 0; i < n; i++)
-        room->all[x->count++] = (struct search_hit){room->run.hits[i], g, stays, full};
+        room->all[x->count++] = (struct search_hit){room->filter.hits[i], g, stays, full};
     return n < 0 ? n : 0;
 }
 
@@ -336,7 +323,8 @@ static bool in_part(const struct search *x, const struct segment *g)
 static int hold_segments(struct search *x, uint64_t birth)
 {
     const struct shard *s = x->shard;
-    int rc = grow(&x->room->segments, &x->room->segments_max, x->segments + s->segment_count, sizeof(struct segment *));
+    int rc = memory_grow(&x->room->segments, &x->room->segments_max, x->segments + s->segment_count,
+                         sizeof(struct segment *));
     if (rc < 0)
         return rc;
     for (uint32_t i = 0; i <= s->segment_count; i++) {
@@ -456,8 +444,8 @@ static double segment_cost_ns(const struct shard *s, const struct shard_query *q
     }
     struct segment_filter f;
     segment_filter_begin(&f, g, g->rows.count, NULL);
-    const struct run run = run_of(v, query, &f, &params);
-    const struct plan plan = run_plan(&run);
+    const struct filtered_search search = filtered_search_of(v, query, &f, &params);
+    const struct plan plan = filtered_search_plan(&search);
     segment_filter_end(&f);
     return plan.cost_ns;
 }

@@ -1,6 +1,6 @@
 /* Each plan is done as it is named, and finds what a plain loop finds: over a graph of random rows
  * with a column of numbers that have to do with where rows lie, or have not. */
-#include "query/run.h"
+#include "query/filtered_search.h"
 
 #include "columns/column.h"
 #include <criterion/criterion.h>
@@ -19,7 +19,7 @@ static int64_t number[ROWS];
 static uint64_t alive[ROWS / 64 + 2];
 static uint32_t alive_count;
 static struct search_scratch *scratch;
-static struct run_room room;
+static struct filter_scratch filter_scratch;
 static struct index_cost cost;
 
 static uint32_t draw(uint64_t *state, uint32_t below)
@@ -58,7 +58,7 @@ static void end(void)
     segment_index_destroy(index_of_rows);
     search_scratch_destroy(scratch);
     column_destroy(&column);
-    run_room_fini(&room);
+    filter_scratch_fini(&filter_scratch);
     free(values);
 }
 
@@ -82,20 +82,21 @@ static struct filter filter_of(uint32_t low, uint32_t wide)
     return f;
 }
 
-static struct run run_of(const struct filter *f, struct filter_rows *rows, bool has_column, const float *query,
-                         struct search_work *work)
+static struct filtered_search search_of(const struct filter *f, struct filter_rows *rows, bool has_column,
+                                        const float *query, struct search_work *work)
 {
     static const struct column *columns[] = {&column};
     *rows = (struct filter_rows){ROWS, columns, has_column, test_payload, NULL, NULL, NULL};
-    return (struct run){.filter = f,
-                        .rows = rows,
-                        .index = index_of_rows,
-                        .vectors = &vectors,
-                        .query = query,
-                        .params = {.k = K, .ef = 64, .allowed = alive, .allowed_count = alive_count, .work = work},
-                        .scratch = scratch,
-                        .room = &room,
-                        .cost = &cost};
+    return (struct filtered_search){
+        .filter = f,
+        .rows = rows,
+        .index = index_of_rows,
+        .vectors = &vectors,
+        .query = query,
+        .params = {.k = K, .ef = 64, .allowed = alive, .allowed_count = alive_count, .work = work},
+        .scratch = scratch,
+        .filter_scratch = &filter_scratch,
+        .cost = &cost};
 }
 
 /* The distance of the k-th nearest row that passes, or of the last; and how many there are. */
@@ -135,15 +136,16 @@ static double recall_of(int kind, uint32_t wide, bool has_column, bool exact, en
         for (int d = 0; d < DIM; d++)
             query[d] = (float)draw(&state, 10000) / 10000;
         const struct filter f = filter_of(draw(&state, ROWS - wide + 1), wide);
-        struct run run = run_of(&f, &rows, has_column, query, &work);
-        run.params.exact = exact;
-        struct plan plan = kind < 0 ? run_plan(&run) : run_plan_of(&run, (enum plan_kind)kind);
+        struct filtered_search search = search_of(&f, &rows, has_column, query, &work);
+        search.params.exact = exact;
+        struct plan plan =
+            kind < 0 ? filtered_search_plan(&search) : filtered_search_plan_of(&search, (enum plan_kind)kind);
         const float far = expect(&f, query, &count);
-        const int n = run_filtered(&run, &plan);
+        const int n = filtered_search_run(&search, &plan);
         cr_assert_eq(n, (int)count, "%d of %u", n, count);
         for (int h = 0; h < n; h++) {
-            cr_assert(is_in(&f.test, room.hits[h].row) && bits_test(alive, room.hits[h].row));
-            found += room.hits[h].distance <= far * 1.0001F; /* summed in another order */
+            cr_assert(is_in(&f.test, filter_scratch.hits[h].row) && bits_test(alive, filter_scratch.hits[h].row));
+            found += filter_scratch.hits[h].distance <= far * 1.0001F; /* summed in another order */
         }
         wanted += count;
         *ret_done = plan.kind;
@@ -166,12 +168,12 @@ static void check_recall(bool sorted)
     end();
 }
 
-Test(run, every_plan_finds_the_nearest_that_pass)
+Test(filtered_search, every_plan_finds_the_nearest_that_pass)
 {
     check_recall(false);
 }
 
-Test(run, also_where_the_filter_has_to_do_with_where_rows_lie)
+Test(filtered_search, also_where_the_filter_has_to_do_with_where_rows_lie)
 {
     check_recall(true);
 }
@@ -182,14 +184,14 @@ static struct search_work work_of(enum plan_kind kind, uint32_t wide, enum plan_
     const struct filter f = filter_of(100, wide);
     struct filter_rows rows;
     struct search_work work = {0};
-    struct run run = run_of(&f, &rows, true, values, &work);
-    struct plan plan = run_plan_of(&run, kind);
-    cr_assert_geq(run_filtered(&run, &plan), 0);
+    struct filtered_search search = search_of(&f, &rows, true, values, &work);
+    struct plan plan = filtered_search_plan_of(&search, kind);
+    cr_assert_geq(filtered_search_run(&search, &plan), 0);
     *ret_done = plan.kind;
     return work;
 }
 
-Test(run, a_plan_is_done_as_it_is_named)
+Test(filtered_search, a_plan_is_done_as_it_is_named)
 {
     enum plan_kind done;
     begin(false);
@@ -206,7 +208,7 @@ Test(run, a_plan_is_done_as_it_is_named)
 }
 
 /* 5 rows pass: hits are tested in vain, and the rows are selected and scanned. */
-Test(run, too_few_hits_that_pass_are_followed_by_a_search_of_the_matches)
+Test(filtered_search, too_few_hits_that_pass_are_followed_by_a_search_of_the_matches)
 {
     enum plan_kind done;
     begin(true);
@@ -218,29 +220,29 @@ Test(run, too_few_hits_that_pass_are_followed_by_a_search_of_the_matches)
 }
 
 /* The estimate said that all pass, and few do: the scan or walk is chosen by their number. */
-Test(run, an_estimate_that_is_far_off_does_not_bind)
+Test(filtered_search, an_estimate_that_is_far_off_does_not_bind)
 {
     const struct filter f = filter_of(100, 40);
     struct filter_rows rows;
     begin(false);
-    struct run run = run_of(&f, &rows, true, values, NULL);
+    struct filtered_search search = search_of(&f, &rows, true, values, NULL);
     struct plan plan = {PLAN_FILTERED_WALK, {0, ROWS, ROWS}, 0, 0};
-    cr_assert_geq(run_filtered(&run, &plan), K);
+    cr_assert_geq(filtered_search_run(&search, &plan), K);
     cr_assert_eq(plan.kind, PLAN_SCAN_MATCHES);
     end();
 }
 
-Test(run, a_payload_that_cannot_be_read_ends_the_search)
+Test(filtered_search, a_payload_that_cannot_be_read_ends_the_search)
 {
     const struct filter f = filter_of(0, ROWS);
     struct filter_rows rows;
     int failed = -EIO;
     begin(false);
     for (enum plan_kind kind = PLAN_SCAN_MATCHES; kind <= PLAN_WALK_THEN_TEST; kind++) {
-        struct run run = run_of(&f, &rows, false, values, NULL);
+        struct filtered_search search = search_of(&f, &rows, false, values, NULL);
         rows.failed = &failed;
-        struct plan plan = run_plan_of(&run, kind);
-        cr_assert_eq(run_filtered(&run, &plan), -EIO);
+        struct plan plan = filtered_search_plan_of(&search, kind);
+        cr_assert_eq(filtered_search_run(&search, &plan), -EIO);
     }
     end();
 }
