@@ -138,14 +138,15 @@ static uint32_t beam_of(const struct query *q)
     return q->effort.ef ? q->effort.ef : recall_default_ef(q->effort.recall, query_depth(q));
 }
 
-/* What a search was let in for. */
+/* The expected cost of a search, by which it is admitted. */
 struct search_price {
     struct cost_query query;
-    uint64_t query_ns; /* one of its queries costs, */
-    uint32_t piece;    /* of which so many are done in one turn: all, unless they take long */
+    uint64_t query_ns; /* of one query */
+    uint32_t piece;    /* queries that run in one turn: all, unless they take long */
 };
 
-/* What one query will cost here, as far as the indexes are to say it. Pauses. */
+/* Describes one query for the cost model, with the estimate of the indexes if it needs one. Pauses,
+ * and the schema may change at a pause. */
 static struct cost_query price_of(const struct collection_entry *e, const struct query *q)
 {
     struct cost_query ret = {q->effort.exact, q->filter != NULL, query_depth(q), beam_of(q), 0};
@@ -160,19 +161,20 @@ static struct cost_query price_of(const struct collection_entry *e, const struct
     return ret;
 }
 
-/* Its turn, by what such searches cost. Waits. */
+/* Waits until the search is admitted. */
 static int take_turn(struct request *rq, struct collection_entry *e, const struct query *q, uint32_t count,
                      struct search_price *ret)
 {
-    const struct vector_spec *spec = collection_vector(&e->config);
+    /* read before the pauses of price_of(), because a change of the schema replaces the spec */
+    const uint64_t row_bytes = vector_bytes(collection_vector(&e->config));
     const struct cost_query price = price_of(e, q);
     const uint64_t query_ns = cost_of_query(&e->cost, &price);
     const uint64_t in_time = query_ns ? PIECE_NS / query_ns : count, least = count / PIECES_MAX + 1;
     const uint64_t piece = in_time > least ? in_time : least;
     *ret = (struct search_price){price, query_ns, piece < count ? (uint32_t)piece : count};
-    return admission_enter_pieces(
-        rq, ADMIT_SEARCH, count * query_ns, ret->piece * query_ns,
-        needs_of_search(rq->core->reactors, count, query_depth(q), vector_bytes(spec), q->select), "search");
+    return admission_enter_pieces(rq, ADMIT_SEARCH, count * query_ns, ret->piece * query_ns,
+                                  needs_of_search(rq->core->reactors, count, query_depth(q), row_bytes, q->select),
+                                  "search");
 }
 
 /* Runs the queries in pieces. Between pieces, other requests may go first. */
