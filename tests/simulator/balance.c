@@ -1,10 +1,10 @@
-/* balance.c -- when no request is under way any more and all work is done, everything that was
- * counted out is back: on every reactor the places and bytes of admission, the room for frames,
- * promised memory, gates, credits and fibers. What is missing for ever would be a leak that ends,
- * after days, as a server that stands still. And every reactor goes by the same settings.
+/* balance.c -- when no request and no background work is under way, every reactor has back what it
+ * gave out: places and bytes of admission, bytes of frames, promised memory, gates, credits and
+ * fibers. A leak of one of these makes a server stand still after days. All reactors must also have
+ * the same settings and schemas.
  *
- * Looks into the cores and reactors directly, which is possible because all of
- * them run in one thread. */
+ * These functions read cores and reactors directly. That is safe because all reactors run in one
+ * thread. */
 #include "play.h"
 #include "shards/shard.h"
 
@@ -12,10 +12,10 @@
 #include <string.h>
 
 #define AGAIN_NS 50000000
-#define CALM     10 /* looks that find no fewer fibers */
+#define CALM     10 /* the number of fibers is stable when so many looks find no fewer */
 #define TEXT_MAX 160
 
-/* Writes what is missing and returns true, unless a == b. */
+/* Writes the difference into text and returns true, unless is == should_be. */
 static bool differs(char *text, const char *what, uint64_t is, uint64_t should_be)
 {
     if (is != should_be)
@@ -54,7 +54,7 @@ static bool core_owes(const struct core *c, char *text)
         differs(text, "steps of a start", c->starting, 0))
         return true;
     for (size_t i = 0; i < c->collections.count; i++)
-        if (differs(text, "who is inside the gate of a collection", c->collections.by_id[i]->gate.inside, 0))
+        if (differs(text, "requests inside the gate of a collection", c->collections.by_id[i]->gate.inside, 0))
             return true;
     return false;
 }
@@ -68,7 +68,7 @@ static bool store_owes(const struct store *s, char *text)
         differs(text, "writes that are slowed", s->stats.slowed_now, 0))
         return true;
     for (const struct shard *x = s->shards; x; x = x->next)
-        if (differs(text, "who is inside the gate of a shard", x->gate.inside, 0) ||
+        if (differs(text, "requests inside the gate of a shard", x->gate.inside, 0) ||
             differs(text, "writes to a shard", x->writes, 0))
             return true;
     return false;
@@ -83,7 +83,7 @@ static bool settings_owe(const struct world *w, const struct core *c, char *text
     return false;
 }
 
-/* Every reactor goes by the schemas that the manifest has. */
+/* True if a reactor has another schema than the manifest. */
 static bool schemas_owe(const struct world *w, const struct core *c, char *text)
 {
     for (size_t i = 0; i < c->collections.count; i++) {
@@ -99,7 +99,7 @@ static bool schemas_owe(const struct world *w, const struct core *c, char *text)
     return false;
 }
 
-/* True with the first thing that is missing on a reactor. */
+/* True, with the first difference in text, if a reactor lacks something. */
 static bool owes(const struct world *w, unsigned reactor, char *text)
 {
     const struct core *c = w->server->cores[reactor];
@@ -108,8 +108,8 @@ static bool owes(const struct world *w, unsigned reactor, char *text)
            differs(text, "fibers", sim_fibers(w->sim, reactor), w->fibers[reactor]);
 }
 
-/* What a start leaves behind, connections that looked at it and memory that is freed piece by
- * piece, has fibers, but not for long. */
+/* Waits until the fibers that a start leaves behind have ended: those of connections that read
+ * during the start, and those that free memory piece by piece. */
 void balance_begin(struct world *w)
 {
     for (unsigned r = 0; r < reactor_count(); r++)
@@ -142,7 +142,7 @@ void balance_check(struct world *w)
             fiber_sleep_ns(AGAIN_NS);
         else {
             sim_describe_waits(w->sim, tell_wait, w);
-            fail(w, "server", "nothing is under way any more, but reactor %u has %s", r, text);
+            fail(w, "server", "no request is under way, but reactor %u has %s", r, text);
         }
     }
 }

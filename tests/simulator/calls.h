@@ -1,5 +1,5 @@
-/* calls.h -- the requests of the simulated clients that tests/net/client.h does not have: with
- * payloads and durability. Return as described there. Waits. */
+/* calls.h -- the requests of simulated clients that tests/net/client.h lacks, for example with
+ * payloads and durability. The calls wait for the answer and return the codes of client.h. */
 #pragma once
 
 #include "client.h"
@@ -18,10 +18,10 @@ struct call_upsert {
     uint64_t payload_bytes;
 };
 int call_upsert(struct client *c, const struct call_upsert *u);
-/* The same without waiting for the answer. */
+/* Sends the upsert and does not wait for the answer. */
 int call_upsert_send(struct client *c, const struct call_upsert *u);
 
-/* Found points, in the order asked for. */
+/* The points that were found, in the order of the request. */
 struct call_points {
     Kith__Points *meta; /* ids, payload sizes */
     float *vectors;
@@ -33,8 +33,8 @@ void call_points_fini(struct call_points *p);
 
 int call_seal(struct client *c, const char *name);
 int call_compact(struct client *c, const char *name);
-/* Everything on the server's disk. *ret_damages: how many checksums did not match; text:
- * what the first one was. */
+/* Verifies all files of the server. *ret_damages is the number of checksums that do not match, text
+ * describes the first of them. */
 int call_verify(struct client *c, uint64_t *ret_damages, char text[200]);
 
 int call_snapshot_create(struct client *c, const char *name);

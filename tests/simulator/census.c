@@ -1,10 +1,10 @@
-/* census.c -- what the server says of its collections: the manifest, the list of segments, `info`
- * and the statistics agree, every live point is in one of the segments that are told, and
- * compaction leaves no deleted row in any.
+/* census.c -- compares what the server reports of its collections. The manifest, the list of
+ * segments, `info` and the statistics must agree. Every live point must be in a reported segment.
+ * Compaction must leave no deleted row.
  *
- * A segment that no reactor tells is one that no reactor merges either: its deleted rows stay for
- * ever. Answers come from several reactors while seals and merges go on, so a census that does not
- * agree is taken again until the bound of settle.c. */
+ * No reactor merges a segment that none reports, so its deleted rows would stay for ever. Answers
+ * come from several reactors while seals and merges go on. So a census that does not agree is taken
+ * again, for at most SETTLE_NS. */
 #include "play.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 struct told {
     struct census sum;
-    uint64_t points, live, growing, *sealed; /* ids, ascending */
+    uint64_t points, live, growing, *sealed; /* sealed: ids of the sealed segments, ascending */
     size_t sealed_count;
 };
 
@@ -33,13 +33,13 @@ static void add_segment(struct told *t, const Kith__Segment *s)
     }
     t->sealed[t->sealed_count++] = s->id;
     t->sum.segments++;
-    t->sum.ids_sum += s->id * s->id; /* tells sets apart well enough */
+    t->sum.ids_sum += s->id * s->id; /* different sets hardly ever have one sum */
     t->sum.rows += s->rows;
     t->sum.deleted += s->deleted_rows;
     t->sum.disk_bytes += s->disk_bytes;
 }
 
-/* -- the four sources; each returns a sentence when it contradicts the list of segments -- */
+/* -- the sources; each returns a sentence if it contradicts the list of segments, else NULL -- */
 
 /* The list itself, and the sums that come with it. */
 static const char *ask_info(struct client *c, const char *name, struct told *t, int *ret_rc)
@@ -60,13 +60,14 @@ static const char *ask_info(struct client *c, const char *name, struct told *t, 
     for (size_t i = 0; i < info->n_segments; i++)
         add_segment(t, info->segments[i]);
     qsort(t->sealed, t->sealed_count, sizeof(*t->sealed), by_number);
-    const char *why = info->sealed_segments != t->sum.segments ? "info counts other sealed segments than it lists"
-                      : info->sealed_rows != t->sum.rows || info->sealed_dead_rows != t->sum.deleted
-                          ? "info counts other sealed rows than its segments have"
-                      : info->disk_bytes != t->sum.disk_bytes ? "info counts other bytes on the disk than its segments"
-                      : info->growing_rows != t->growing      ? "info counts other growing rows than its segments have"
-                      : t->live != t->points ? "the segments that are told have more or fewer live rows than points"
-                                             : NULL;
+    const char *why =
+        info->sealed_segments != t->sum.segments ? "info counts more or fewer sealed segments than it lists"
+        : info->sealed_rows != t->sum.rows || info->sealed_dead_rows != t->sum.deleted
+            ? "info counts more or fewer sealed rows than its segments have"
+        : info->disk_bytes != t->sum.disk_bytes ? "info counts more or fewer bytes on the disk than its segments"
+        : info->growing_rows != t->growing      ? "info counts more or fewer growing rows than its segments have"
+        : t->live != t->points ? "the listed segments have more or fewer live rows than there are points"
+                               : NULL;
     kith__info__free_unpacked(info, NULL);
     return why;
 }
@@ -82,7 +83,7 @@ static const char *ask_stats(struct client *c, const char *name, const struct to
     Kith__Stats *stats = kith__stats__unpack(NULL, r.header.meta_bytes, r.meta);
     client_reply_fini(&r);
     check(stats);
-    const char *why = "the statistics do not name it";
+    const char *why = "the statistics do not name the collection";
     for (size_t i = 0; i < stats->n_collections; i++) {
         const Kith__CollectionStats *s = stats->collections[i];
         if (strcmp(s->name, name) == 0)
@@ -117,7 +118,7 @@ static const char *ask_manifest(struct world *w, const char *name, const struct 
             named[n++] = m.segments[i].id;
     qsort(named, n, sizeof(*named), by_number);
     const char *why = n != t->sealed_count || memcmp(named, t->sealed, n * sizeof(*named)) != 0
-                          ? "the manifest names other segments than are told"
+                          ? "the manifest names other segments than info lists"
                           : NULL;
     free(named);
     manifest_fini(&m);
@@ -138,7 +139,7 @@ static const char *take_one(struct world *w, struct client *c, const char *name,
     return why;
 }
 
-/* False: it could not be taken, or has failed. */
+/* False: the census could not be taken, or the seed has failed. */
 static bool take(struct world *w, struct client *c, struct book *b, struct told *ret)
 {
     uint64_t deadline_ns = clock_now_ns() + SETTLE_NS;
@@ -158,9 +159,9 @@ static bool take(struct world *w, struct client *c, struct book *b, struct told 
     return rc == 0 && !why;
 }
 
-/* The same segments as before the restart have the same deleted rows: nothing was written
- * meanwhile. A merge that ended between the census and the end, or after the start, made others;
- * then the manifest's list is all there is to compare. */
+/* If the segments are those from before the restart, they must have the same deleted rows: nothing
+ * was written meanwhile. A merge between the census and the end, or after the start, makes other
+ * segments. Then only the list of the manifest was compared. */
 static void compare(struct world *w, const struct book *b, const struct told *now)
 {
     const struct census *before = &b->census;
@@ -171,7 +172,7 @@ static void compare(struct world *w, const struct book *b, const struct told *no
              b->name, before->segments, before->rows, before->deleted, now->sum.rows, now->sum.deleted);
 }
 
-/* All deleted rows are reclaimed. */
+/* Compacts the collection. Then no deleted row may be left. */
 static void compact(struct world *w, struct client *c, struct book *b)
 {
     struct told t;
@@ -208,10 +209,10 @@ void take_census(struct world *w, enum census_moment moment)
     struct client c = {0};
     for (unsigned i = 0; i < w->plan.players && moment == CENSUS_BEFORE_END; i++)
         for (unsigned b = 0; b < ARRAY_LEN(w->players[i].books); b++)
-            /* one of an earlier round is no measure */
+            /* a census of an earlier round says nothing about this one */
             w->players[i].books[b].census = (struct census){0};
     if (damage_done(w))
-        return; /* to the manifest, perhaps */
+        return; /* perhaps the manifest is damaged */
     int rc = client_open(&c, server_port(w->server, PROTOCOL_NATIVE));
     for (unsigned i = 0; i < w->plan.players && rc == 0 && !failed(w); i++) {
         struct player *p = &w->players[i];
@@ -221,6 +222,6 @@ void take_census(struct world *w, enum census_moment moment)
             look_at(w, &c, &p->books[1], moment);
     }
     if (rc < 0)
-        fail(w, "census", "no connection can be had: %d", rc);
+        fail(w, "census", "the server takes no connection: %d", rc);
     client_close(&c);
 }

@@ -1,18 +1,19 @@
-/* crowd.c -- a client that sends many searches before it reads an answer, more than a core lets in
- * at once. Some have deadlines that cannot be met, some are cancelled. Each must be answered once:
- * with hits, or with a reason that it gave itself. */
+/* crowd.c -- a client sends many searches before it reads an answer: more than a core admits at
+ * once. Some have deadlines that cannot be met, some are cancelled. Each must be answered once,
+ * with hits or with an error that is allowed: its deadline has passed, it was cancelled, or the
+ * server is busy. */
 #include "play.h"
 
 #include <string.h>
 
 #define CROWD_MAX 120
-/* a disk that is slow and reactors that stand still are faults */
+/* from a deadline to the answer: slow disks and stalled reactors are among the faults */
 #define SLACK_NS ((uint64_t)10000000000)
 
 struct crowd {
     struct {
         uint32_t deadline_ms;
-        uint64_t ends_ns; /* its deadline, or when it was cancelled; 0: neither */
+        uint64_t ends_ns; /* the deadline, or the time of the cancellation; 0: neither */
         bool cancelled, answered;
     } asked[CROWD_MAX];
     uint32_t n, hits, refused;
@@ -45,7 +46,7 @@ static int send_one(struct player *p, const struct book *b, struct crowd *c, uin
     return client_send(&p->client, KITH_OP_CANCEL, victim, 0, NULL, NULL, 0);
 }
 
-/* Whether the server may say so to this one. */
+/* Whether the server may answer request i with the error rc. */
 static bool justified(const struct player *p, const struct crowd *c, uint32_t i, int rc)
 {
     if (rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED))
@@ -55,7 +56,7 @@ static bool justified(const struct player *p, const struct crowd *c, uint32_t i,
     return rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED) && p->client.retry_after_ms > 0;
 }
 
-/* As client.h says; 0 for an answer that is as it should be. */
+/* Receives an answer and judges it. Returns 0, also for an allowed error, or a code of client.h. */
 static int receive_one(struct player *p, const struct book *b, struct crowd *c)
 {
     struct client_reply r = {0};
@@ -65,14 +66,14 @@ static int receive_one(struct player *p, const struct book *b, struct crowd *c)
     if (rc < 0 && rc > -1000)
         return rc;
     if (i >= c->n || c->asked[i].answered) {
-        fail(p->world, p->name, "%s: request %" PRIu64 " of a crowd of %u was answered twice or never asked", b->name,
-             i, c->n);
+        fail(p->world, p->name, "%s: request %" PRIu64 " of a crowd of %u was answered twice or never sent", b->name, i,
+             c->n);
         return -EPROTO;
     }
     c->asked[i].answered = true;
     if (c->asked[i].ends_ns && clock_now_ns() > c->asked[i].ends_ns + SLACK_NS)
-        fail(p->world, p->name, "%s: a search was answered %.3f s after its deadline, or after it was cancelled",
-             b->name, (double)(clock_now_ns() - c->asked[i].ends_ns) / 1e9);
+        fail(p->world, p->name, "%s: a search was answered %.3f s after its deadline or its cancellation", b->name,
+             (double)(clock_now_ns() - c->asked[i].ends_ns) / 1e9);
     c->hits += rc == 0;
     c->refused += rc < 0;
     return rc < 0 && justified(p, c, (uint32_t)i, rc) ? 0 : rc;
@@ -94,7 +95,7 @@ void crowd(struct player *p, struct book *b)
     }
     if (rc == 0 || rc <= -1000) {
         rc = first;
-        memcpy(p->client.error, why, sizeof(why)); /* not that of the last refusal */
+        memcpy(p->client.error, why, sizeof(why)); /* of the connection, not of the last refusal */
     }
     tell(p->world, p->name, "crowd of %u searches of %s: %s, %u with hits, %u refused", c.n, b->name, outcome(p, rc),
          c.hits, c.refused);

@@ -1,9 +1,9 @@
-/* early.c -- clients that do not wait until the server has started: what it serves before it has
- * read its logs must be all there is, and reading the logs must not change it. */
+/* early.c -- clients that read while the server starts. It serves clean collections before it has
+ * read its logs. These must be complete, and reading the logs must not change them. */
 #include "memory_faults.h"
 #include "play.h"
 
-#define PAUSE_NS 400000 /* at most, between two looks */
+#define PAUSE_NS 400000 /* the longest pause between two reads */
 
 static bool is_there(const struct world *w, const struct book *b)
 {
@@ -34,7 +34,7 @@ static void run(void *arg)
             if (is_there(w, &p->books[i]))
                 look(p, &p->books[i]);
         fiber_sleep_ns(1 + draw(&p->random) % PAUSE_NS);
-        /* the server ends connections when it cannot start */
+        /* the server closes connections when it cannot start */
         p->early &= client_ping(&p->client) == 0;
     }
     p->early = false;
@@ -48,7 +48,7 @@ void look_early(struct world *w)
     w->done = (struct event){0};
     w->players_left = w->plan.players;
     for (uint32_t i = 0; i < w->plan.players; i++) {
-        /* a connection of the last round ended with it */
+        /* the connection of the last round ended with that round */
         w->players[i].client = (struct client){0};
         check(fiber_start(CLASS_INTERACTIVE, run, &w->players[i], "early player") == 0);
     }

@@ -1,15 +1,16 @@
-/* explain.c -- which errors a client may meet. An error that no injected fault explains is a
- * failure of the seed, and so is wrong data whatever was injected. */
+/* explain.c -- which errors a client may get. An error that no injected fault explains fails the
+ * seed. Wrong data always fails it. */
 #include "play.h"
 
 #include <string.h>
 
-/* A write waits until segments are sealed. Where a flush takes .3 s, and a hundred segments wait
- * because there was no memory to seal them, that takes more than a minute. */
+/* How long a client waits for an answer. A write may wait until segments are sealed. If a flush
+ * takes 0.3 s and a hundred segments lacked memory to be sealed, that takes more than a minute of
+ * virtual time. */
 #define PATIENCE_NS ((uint64_t)300000000000)
 
 #define READS    (1u << ACTION_READ | 1u << ACTION_FETCH)
-#define FETCHES  (1u << ACTION_FETCH) /* searches whose index reads pages of the disk */
+#define FETCHES  (1u << ACTION_FETCH) /* searches of an index that reads pages from the disk */
 #define WRITES   (1u << ACTION_WRITE | 1u << ACTION_MAINTAIN)
 #define VERIFIES (1u << ACTION_VERIFY) /* reads the disk, which few searches do */
 #define STARTS   (1u << ACTION_START)
@@ -28,10 +29,10 @@ static const struct {
     {ERROR_CORRUPT, ANYTHING, FAULT_BIT_ROT},
     {ERROR_IO, WRITES | STARTS, FAULT_MISDIRECTED_WRITE},
     {ERROR_CORRUPT, ANYTHING, FAULT_MISDIRECTED_WRITE},
-    /* a segment that could not be read at the start */
+    /* of a segment that could not be read at the start */
     {ERROR_CORRUPT, READS | WRITES, FAULT_READ_ERROR},
     {ERROR_CORRUPT, READS | WRITES, FAULT_LOST_PAGE},
-    /* of the log, or of what was just written */
+    /* of the log, or of a file that was just written */
     {ERROR_IO, WRITES | STARTS | VERIFIES, FAULT_LOST_PAGE},
 };
 
@@ -68,7 +69,7 @@ bool unreadable(const struct world *w)
     return injected(w, FAULT_READ_ERROR);
 }
 
-/* A connection that fails or ends. */
+/* Whether faults explain that a connection failed or ended with rc. */
 static bool lost(const struct world *w, int rc)
 {
     if (rc == -ENOMEM)
@@ -79,15 +80,15 @@ static bool lost(const struct world *w, int rc)
 
 bool explained(const struct world *w, enum action action, int rc)
 {
-    if (rc == -ETIME && action == ACTION_MAINTAIN) /* it waits for a slow disk while others write */
+    if (rc == -ETIME && action == ACTION_MAINTAIN) /* it waits for a slow disk, and others write */
         return w->plan.varied || injected(w, FAULT_SLOW_DISK);
     if (rc > -1000)
         return lost(w, rc);
     return explained_code(w, action, (enum error_code)(-1000 - rc));
 }
 
-/* As a client that names itself: what it asked for on earlier connections is over when this
- * one's hello is answered. */
+/* Connects with the identity of the player. Once the hello is answered, no request of its earlier
+ * connections is under way. */
 static int connect_once(struct player *p)
 {
     if (p->identity == 0)
@@ -100,7 +101,8 @@ static int connect_once(struct player *p)
     return rc;
 }
 
-/* Requests of the earlier connection may wait longer for a slow disk than a hello does. */
+/* Whether the hello was refused because requests of the earlier connection are still under way.
+ * They may wait longer for a slow disk than a hello does. */
 static bool is_early(const struct player *p, int rc)
 {
     return rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED) && strstr(p->client.error, "earlier connection");
@@ -116,7 +118,7 @@ bool player_connect(struct player *p)
         rc = connect_once(p);
     }
     if (rc < 0)
-        fail(p->world, p->name, "no connection can be had: %s", outcome(p, rc));
+        fail(p->world, p->name, "the server takes no connection: %s", outcome(p, rc));
     for (unsigned i = 0; rc == 0 && i < 2; i++)
         model_over(&p->books[i].model);
     return rc == 0;
@@ -137,7 +139,7 @@ bool done(struct player *p, struct book *b, enum action action, const char *what
     else if (rc == CLIENT_REFUSED(ERROR_CORRUPT) &&
              action != ACTION_MAINTAIN && /* a seal may read back what it wrote */
              !(strstr(p->client.error, "data/") && strstr(p->client.error, "offset")))
-        fail(w, p->name, "%s on %s does not say in which file at which offset: %s", what, b->name, outcome(p, rc));
+        fail(w, p->name, "the error of %s on %s does not name file and offset: %s", what, b->name, outcome(p, rc));
     else if (rc == CLIENT_REFUSED(ERROR_CORRUPT))
         b->state = BOOK_DAMAGED;
     else if (rc > -1000)

@@ -1,6 +1,6 @@
-/* fields.c -- fields come and go while everything else goes on. What was acknowledged is there, on
- * every reactor and after every restart; what was not is there as a whole or not at all; a change
- * by another version is refused. */
+/* fields.c -- adds and drops fields beside all other operations. An acknowledged change is there on
+ * every reactor and after every restart. Another change is there as a whole or not at all. A change
+ * that names a wrong version of the schema is refused. */
 #include "fields.h"
 #include "play.h"
 
@@ -51,12 +51,12 @@ void fields_or(struct fields *f, const struct fields *then)
 struct change {
     unsigned field;
     bool add, wrong_version, no_kind;
-    uint64_t version; /* that it names */
+    uint64_t version; /* the version that the request names */
     char path[PAYLOAD_PATH];
 };
 
-/* The others change the schema of the shared collection too: there a version is
- * known only to have been. */
+/* Draws a change. In the shared collection other players change the schema too, so a version that
+ * was seen there may be outdated. */
 static struct change choose(struct player *p, const struct book *b)
 {
     const struct fields *f = &b->fields;
@@ -78,7 +78,7 @@ static void acknowledged(struct player *p, struct book *b, const struct change *
     struct fields *f = &b->fields;
     const unsigned from = c->add ? FIELD_ABSENT : FIELD_PRESENT, to = c->add ? FIELD_PRESENT : FIELD_ABSENT;
     if (c->wrong_version || c->no_kind)
-        fail(p->world, p->name, "%s: a change of the schema was taken that cannot be made", b->name);
+        fail(p->world, p->name, "%s: the server took a change of the schema that it must refuse", b->name);
     else if (!(before & from))
         fail(p->world, p->name, "%s: field %s was %s, which it was already", b->name, c->path,
              c->add ? "added" : "dropped");
@@ -91,7 +91,7 @@ static void acknowledged(struct player *p, struct book *b, const struct change *
         f->version_most = version;
 }
 
-/* A refusal for which the schema is as before. */
+/* Whether the request deserved this refusal, which leaves the schema as it was. */
 static bool is_refused_rightly(const struct book *b, const struct change *c, unsigned before, int rc)
 {
     return rc == CLIENT_REFUSED(ERROR_CONFLICT)           ? c->wrong_version
@@ -159,7 +159,7 @@ static void compare(struct player *p, struct book *b, const Kith__Collection *c)
             fail(p->world, p->name, "%s: field %s has a kind that was never given", b->name, c->fields[i]->path);
     if (!b->shared && mine != c->n_fields)
         fail(p->world, p->name, "%s: the schema has %zu fields, of which %zu are known", b->name, c->n_fields, mine);
-    f->version_least = c->schema_version; /* no reactor goes by what a power cut could take back */
+    f->version_least = c->schema_version; /* no power cut takes back a version that was seen */
 }
 
 void look_at_fields(struct player *p, struct book *b)

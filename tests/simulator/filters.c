@@ -1,5 +1,5 @@
-/* filters.c -- searches with filters. The model judges a filter by what payload_field() says a
- * point holds, one condition after the other; it has neither columns nor plans. */
+/* filters.c -- searches with filters. The model tests a point against one condition after the
+ * other, with the values that payload_field() gives. It has neither columns nor plans. */
 #include "filters.h"
 #include "play.h"
 
@@ -9,7 +9,7 @@
 
 /* -- drawing -- */
 
-/* About the small numbers that most fields hold, and now and then at the ends of what there is. */
+/* Mostly a small number, as most fields hold; now and then the least or the greatest int64_t. */
 static int64_t draw_integer(uint64_t *random)
 {
     static const int64_t ends[] = {INT64_MIN, INT64_MIN + 1, INT64_MAX - 1, INT64_MAX};
@@ -59,7 +59,7 @@ static struct condition draw_condition(unsigned fields, uint64_t *random)
 void filter_draw(struct drawn_filter *f, const struct payloads *payloads, unsigned fields, uint64_t *random)
 {
     *f = (struct drawn_filter){.payloads = payloads};
-    /* few conditions are most: many of them seldom leave a point */
+    /* mostly few conditions, because hardly any point meets many */
     f->count = 1 + (unsigned)(draw(random) % CONDITIONS_MAX * (draw(random) % 3) / 2);
     f->count = f->count < CONDITIONS_MAX ? f->count : CONDITIONS_MAX;
     for (unsigned i = 0; i < f->count; i++)
@@ -68,7 +68,7 @@ void filter_draw(struct drawn_filter *f, const struct payloads *payloads, unsign
 
 /* -- what passes -- */
 
-/* Has all digits of an int64_t and of a double. */
+/* A long double holds every int64_t and every double exactly. */
 static long double bound_value(const struct bound *b)
 {
     return b->is == BOUND_INTEGER ? (long double)b->integer : (long double)b->real;
@@ -104,7 +104,7 @@ static bool is_met(const struct condition *c, const struct payload_field *f)
 
 static bool lets_pass(const struct drawn_filter *f, const struct payload_field fields[FIELDS])
 {
-    unsigned asked = 0, met = 0; /* of `should` */
+    unsigned asked = 0, met = 0; /* conditions of `should` */
     for (unsigned i = 0; i < f->count; i++) {
         const struct condition *c = &f->conditions[i];
         const bool is = is_met(c, &fields[c->field]);
@@ -244,7 +244,7 @@ void filter_message_init(struct filter_message *m, const struct drawn_filter *f)
 
 /* -- looking -- */
 
-/* The fields that may be there, or those that are there for certain. */
+/* The bits of the fields that are there for certain, or of those that may be there. */
 static unsigned fields_there(const struct fields *f, bool certainly)
 {
     unsigned fields = 0;
@@ -254,7 +254,7 @@ static unsigned fields_there(const struct fields *f, bool certainly)
     return fields;
 }
 
-/* Mostly of fields that are there: a filter by another one is refused. */
+/* Mostly fields that are there. A filter on another field is refused. */
 static unsigned choose_fields(const struct fields *f, uint64_t *random)
 {
     return draw_one_in(random, 64) ? (1u << FIELDS) - 1 : fields_there(f, !draw_one_in(random, 8));

@@ -1,4 +1,4 @@
-/* kinds.c -- every code with every refine that goes with it. */
+/* kinds.c -- draws every metric, every code, and every refine that the code allows. */
 #include "kinds.h"
 #include "play.h"
 #include "scores.h"
@@ -10,13 +10,14 @@ static const char *const codes[] = {"auto", "f32", "f16", "bf16", "sq8", "sq4", 
 static const char *const refines[] = {"auto", "none", "f32", "f16", "bf16"};
 static const char *const links[] = {"auto", "plain", "packed"};
 
-/* The values of the model are whole and below 64: f16, bf16 and 8 bits hold them as they are, but
- * not what cosine makes of them. Under the inner product 8 bits round the query. */
+/* Whether the code alone gives exact distances. The values of the model are whole and below 64.
+ * f16, bf16 and 8 bits hold them exactly, but not after cosine has scaled them to length 1. Under
+ * the inner product a code of 8 bits rounds the query. */
 static bool is_exact(const struct index_recipe *k)
 {
     switch (k->code) {
     case KITH__CODE__CODE_F32: return true;
-    case KITH__CODE__CODE_AUTO: /* may choose 8 bits */
+    case KITH__CODE__CODE_AUTO: /* AUTOINDEX may choose 8 bits */
     case KITH__CODE__CODE_SQ8: return k->metric == KITH__METRIC__METRIC_L2;
     case KITH__CODE__CODE_SQ4:
     case KITH__CODE__CODE_RABITQ: return false;
@@ -24,7 +25,7 @@ static bool is_exact(const struct index_recipe *k)
     }
 }
 
-/* A search that is not exact may tell distances that are not. */
+/* Whether an approximate search may report approximate distances: nothing refines them. */
 static bool is_approximate(const struct index_recipe *k)
 {
     const bool refined = k->metric == KITH__METRIC__METRIC_COSINE ? k->refine == KITH__REFINE__REFINE_F32
@@ -32,7 +33,7 @@ static bool is_approximate(const struct index_recipe *k)
     return !refined && !is_exact(k);
 }
 
-/* Half of them are L2. */
+/* Half of the collections have L2. */
 static Kith__Metric draw_metric(uint64_t *random)
 {
     static const Kith__Metric metrics[] = {KITH__METRIC__METRIC_L2, KITH__METRIC__METRIC_L2, KITH__METRIC__METRIC_IP,
@@ -52,7 +53,7 @@ static uint32_t refines_of(Kith__Code code)
 
 #define KINDS 0x2545f4914f6cdd1dull
 
-/* A quarter of them is exact, and takes no code. */
+/* A quarter of the collections has an exact index kind, which takes no code. */
 static const char *draw_index(uint64_t metrics)
 {
     static const char *const exact[] = {"flat", "paged"};

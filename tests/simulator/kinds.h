@@ -1,5 +1,5 @@
-/* kinds.h -- how the indexes of a collection are made in a world: the vectors are the same, what a
- * search walks over is not. */
+/* kinds.h -- how the indexes of a collection are made in a world. The vectors do not depend on it,
+ * but the structure that a search reads does. */
 #pragma once
 
 #include "kith.pb-c.h"
@@ -12,12 +12,13 @@ struct index_recipe {
     uint32_t code_bits;
     Kith__Refine refine;
     Kith__Links links;
-    const char *index; /* "auto", or a kind that is exact: "flat", and "paged" of tests/paged */
-    bool approximate;  /* a search that is not exact may tell distances that are not */
+    const char *index; /* "auto", or an exact kind: "flat", or "paged" of tests/paged */
+    bool approximate;  /* an approximate search may report approximate distances */
 };
 
-/* A half of all are left open. Metric and index kind come from streams of their own, so that what
- * else a seed draws does not depend on them. */
+/* Half of the recipes leave code, refine and links to AUTOINDEX. Metric and index kind come from
+ * separate streams, so that they change nothing else that a seed draws. */
 struct index_recipe index_recipe_draw(uint64_t *random, uint64_t *metrics);
-/* "cosine, rabitq4 refined by f16, links packed" into text[100]. */
+/* Writes the recipe for people into text[100]: "cosine, index auto, rabitq4 refined by f16, links
+ * packed". */
 const char *index_recipe_text(const struct index_recipe *kind, char *text);

@@ -1,4 +1,4 @@
-/* look.c -- compares what the server shows with what the model knows. */
+/* look.c -- reads points, counts and searches, and compares the answers with the model. */
 #include "filters.h"
 #include "play.h"
 #include "scores.h"
@@ -8,7 +8,7 @@
 
 /* -- points -- */
 
-/* The version of what was found; UINT32_MAX: no write explains it. */
+/* The version of a point that was found. UINT32_MAX: no write explains it. */
 static uint32_t version_of(struct player *p, const struct book *b, uint32_t id, const float *vector,
                            const uint8_t *payload, uint32_t size)
 {
@@ -57,7 +57,7 @@ static void compare_points(struct player *p, struct book *b, const struct call_p
         settle(p, b, i, version, first);
     }
     if (at < got->meta->n_id_lo && !failed(p->world))
-        fail(p->world, p->name, "%s: get answers with points that were not asked for", b->name);
+        fail(p->world, p->name, "%s: get returns points that were not asked for", b->name);
 }
 
 void look_at_points(struct player *p, struct book *b, bool first)
@@ -75,12 +75,13 @@ void look_at_points(struct player *p, struct book *b, bool first)
         return;
     const struct model_batch *torn = model_torn_batch(&b->model);
     if (torn)
-        fail(p->world, p->name, "%s: the upsert of version %u is there in part on one reactor of %u", b->name,
+        fail(p->world, p->name, "%s: only a part of the upsert of version %u is there on one reactor of %u", b->name,
              torn->version, torn->reactors);
     uint32_t lost = b->ordered ? model_lost_too_much(&b->model, b->ordered) : MODEL_IDS;
     if (lost < MODEL_IDS)
         fail(p->world, p->name,
-             "%s: the power cut took a write of point %" PRIu64 ", but not a later one that the same reactor had",
+             "%s: the power cut took a write of point %" PRIu64
+             ", but not a later write in the log of the same reactor",
              b->name, b->model.base + lost);
     b->ordered = 0;
     model_all_settled(&b->model);
@@ -96,7 +97,7 @@ void look_at_count(struct player *p, struct book *b)
     tell(p->world, p->name, "count of %s: %s, %" PRIu64, b->name, outcome(p, rc), count);
     if (!done(p, b, ACTION_READ, "count", rc))
         return;
-    if (b->shared) { /* the others write too */
+    if (b->shared) { /* other players write to it too */
         least = 0;
         most = (uint64_t)MODEL_IDS * PLAYERS_MAX;
     } else {
@@ -116,7 +117,7 @@ struct hits {
     bool mine[MODEL_IDS];
 };
 
-/* The hit of a point that another client wrote. */
+/* Judges a hit that is a point of another client. */
 static void check_other(struct player *p, const struct book *b, uint64_t id, const struct drawn_filter *filter)
 {
     if (!b->shared || id >= (uint64_t)MODEL_IDS * PLAYERS_MAX)
@@ -129,7 +130,7 @@ static void check_hits(struct player *p, struct book *b, const struct search_dra
                        struct model_hit hit)
 {
     for (uint32_t i = 0; i < h->n && !failed(p->world); i++) {
-        uint64_t id = h->ids[i] - b->model.base; /* wraps below base */
+        uint64_t id = h->ids[i] - b->model.base; /* an id below base wraps and is too large */
         if (i > 0 && score_is_nearer(b->kind.metric, (double)h->scores[i], (double)h->scores[i - 1]))
             fail(p->world, p->name, "%s: hit %u is nearer than the one before it", b->name, i);
         if (id >= MODEL_IDS) {
@@ -141,12 +142,12 @@ static void check_hits(struct player *p, struct book *b, const struct search_dra
         h->mine[id] = true;
         hit.score = h->scores[i];
         if (!model_hit_possible(&b->model, (uint32_t)id, &hit))
-            fail(p->world, p->name, "%s: a search found point %" PRIu64 " at %g, where it is not%s", b->name, h->ids[i],
-                 (double)h->scores[i], d->filter ? ", or it does not pass the filter" : "");
+            fail(p->world, p->name, "%s: a search gave point %" PRIu64 " the score %g, which no version of it has%s",
+                 b->name, h->ids[i], (double)h->scores[i], d->filter ? ", or it does not pass the filter" : "");
     }
 }
 
-/* The version of a point that is there for certain and passes. */
+/* Whether the point is there for certain, in one version, and passes the filter. */
 static bool must_be_found(const struct book *b, uint32_t id, const struct drawn_filter *filter, uint32_t *ret_version)
 {
     return model_certain(&b->model, id, ret_version) && *ret_version != MODEL_ABSENT &&
@@ -165,24 +166,26 @@ static void check_missing(struct player *p, struct book *b, const struct search_
         model_vector(b->model.base + id, version, v);
         double score = score_of(b->kind.metric, MODEL_DIM, query, v);
         if (h->n < d->k || score_is_nearer(b->kind.metric, score, (double)h->scores[h->n - 1]))
-            fail(p->world, p->name, "%s: an exact search for %u found %u, but not point %" PRIu64 " at %g", b->name,
-                 d->k, h->n, b->model.base + id, score);
+            fail(p->world, p->name,
+                 "%s: an exact search with k = %u found %u points, but not point %" PRIu64 " with the score %g",
+                 b->name, d->k, h->n, b->model.base + id, score);
     }
 }
 
-/* With a filter a search that is not exact finds any points that pass, but as many as it shall. */
+/* An approximate search with a filter may find any points that pass, but it must find k of them, or
+ * all if fewer pass. */
 static void check_enough(struct player *p, struct book *b, const struct search_draw *d, const struct hits *h)
 {
     uint32_t there = 0, version;
     for (uint32_t id = 0; id < MODEL_IDS; id++)
         there += must_be_found(b, id, d->filter, &version);
     if (h->n < d->k && h->n < there)
-        fail(p->world, p->name, "%s: a search for %u with a filter found %u; %u points pass", b->name, d->k, h->n,
-             there);
+        fail(p->world, p->name, "%s: a search with k = %u and a filter found %u points; %u points pass", b->name, d->k,
+             h->n, there);
 }
 
-/* A search of the graph says how wide it shall be, or which recall it wants, or nothing; recall 1
- * makes it an exact one. */
+/* An approximate search names its beam (ef), the recall that it wants, or neither. Returns true if
+ * the search is exact because it wants recall 1. */
 static bool choose_effort(struct player *p, uint64_t *random)
 {
     static const float recalls[] = {0.5f, 0.9f, 0.99f, 1};
@@ -192,8 +195,8 @@ static bool choose_effort(struct player *p, uint64_t *random)
     return p->client.recall == 1;
 }
 
-/* A filter by a field that may be missing may be refused; by one that is missing it must be. True:
- * the answer has hits. */
+/* A filter on a field that may be missing may be refused. A filter on a field that is missing must
+ * be refused. True: the answer has hits. */
 static bool is_answered(struct player *p, struct book *b, const struct drawn_filter *filter, int rc)
 {
     unsigned fields = FIELD_PRESENT, missing = 0;
@@ -205,7 +208,7 @@ static bool is_answered(struct player *p, struct book *b, const struct drawn_fil
     if (rc == CLIENT_REFUSED(ERROR_INVALID_ARGUMENT) && fields & FIELD_ABSENT)
         return false;
     if (rc == 0 && missing)
-        fail(p->world, p->name, "%s: a filter by a field that is not there was answered", b->name);
+        fail(p->world, p->name, "%s: a search with a filter on a missing field was answered, not refused", b->name);
     return done(p, b, action_of_search(b), "search", rc);
 }
 
@@ -232,7 +235,7 @@ void look_by_draw(struct player *p, struct book *b, const struct search_draw *d)
     struct hits *h = calloc(1, sizeof(*h));
     check(h);
     model_vector(b->model.base + draw(d->random) % MODEL_IDS, (uint32_t)(draw(d->random) % 50), query);
-    /* as it comes, as their load says, one core, all */
+    /* the client's default, or chosen by load, one core, all cores */
     p->client.fan_out = (unsigned)(draw(d->random) % 4);
     p->client.ef = 0;
     p->client.recall = 0;

@@ -1,10 +1,10 @@
-/* many.c -- hundreds of small collections that come and go, over restarts.
+/* many.c -- hundreds of small collections are created and dropped, over restarts.
  *
- * Each has one client that creates it, writes some points, searches and drops it again. Collection
- * c in its n-th life has points 0, 1, 2 ... with the vector (n, i, c, 0), so that a point of
- * another life or of another collection shows by its score. After a start, and before the end, the
- * list of the collections and their statistics are compared with what the clients know. The power
- * may be cut at any moment; what was under way then may have happened or not. */
+ * Each collection has one client that creates it, writes some points, searches and drops it again.
+ * Point i of collection c in its n-th life has the vector (n, i, c, 0). So the score shows a point
+ * of another life or of another collection. After a start and before the end, the list of
+ * collections and their statistics are compared with what the clients know. The power may be cut at
+ * any moment. A request that was under way then may have been done or not. */
 #include "play.h"
 
 #include <stdio.h>
@@ -18,11 +18,11 @@
 #define BATCH      4
 
 struct many_collection {
-    /* lives and ends: odd while it is there. Asked for, and acknowledged */
+    /* creations and drops, as requested and as acknowledged; odd while the collection exists */
     uint32_t begun, known;
-    uint32_t points_begun, points_known; /* of this life, likewise */
+    uint32_t points_begun, points_known; /* points of this life, requested and acknowledged */
     bool damaged;
-    bool torn; /* of an upsert only the part of some reactors is there: nobody knows which points */
+    bool torn; /* only some reactors have their part of an upsert: which points exist is unknown */
 };
 
 struct many {
@@ -44,7 +44,7 @@ static bool is_there(const struct many_collection *c)
     return c->known % 2 == 1;
 }
 
-/* Is it known what it is? The next look finds out. */
+/* Whether every request about the collection was acknowledged. If not, the next look decides. */
 static bool is_certain(const struct many_collection *c)
 {
     return c->known == c->begun && c->points_known == c->points_begun && !c->damaged;
@@ -106,7 +106,7 @@ static int upsert(struct many_client *c, uint32_t number)
     return rc;
 }
 
-/* All its points, each where it is, and nothing else. */
+/* An exact search must find all points, each with its score, and nothing else. */
 static int search(struct many_client *c, uint32_t number)
 {
     const struct many_collection *it = &c->many->collections[number];
@@ -120,8 +120,9 @@ static int search(struct many_client *c, uint32_t number)
     for (uint32_t i = 0; rc == 0 && i < n && !failed(w); i++) {
         const float apart = (float)at - (float)ids[i];
         if (ids[i] >= it->points_known || met & 1u << ids[i] || scores[i] != apart * apart)
-            fail(w, c->player.name, "%s: point %" PRIu64 " was found at %g, which is none of its %u points, or twice",
-                 name, ids[i], (double)scores[i], it->points_known);
+            fail(w, c->player.name,
+                 "%s: point %" PRIu64 " with the score %g is none of the %u points, or was found twice", name, ids[i],
+                 (double)scores[i], it->points_known);
         else
             met |= 1u << ids[i];
     }
@@ -185,7 +186,7 @@ static void run_all(struct many *m)
 {
     struct many_client *clients = calloc(CLIENTS, sizeof(*clients));
     check(clients);
-    m->done = (struct event){0}; /* who waited when the power was cut is no more */
+    m->done = (struct event){0}; /* fibers that waited at a power cut no longer exist */
     m->left = CLIENTS;
     for (uint32_t i = 0; i < CLIENTS; i++) {
         struct many_client *c = &clients[i];
@@ -203,16 +204,18 @@ static void run_all(struct many *m)
 
 /* -- looking -- */
 
-/* The statistics of a collection, NULL: it is not there. Now it is certain what it is. */
+/* Compares a collection with its statistics, NULL if it has none. What was uncertain about the
+ * collection is known then. */
 static void settle(struct many *m, uint32_t number, const Kith__CollectionStats *s)
 {
     struct many_collection *c = &m->collections[number];
     const bool there = s != NULL;
     if ((c->known % 2 == 1) != there && (c->begun % 2 == 1) != there) {
-        fail(m->world, PREFIX, PREFIX "%u is %s", number, there ? "there, though it was dropped" : "gone");
+        fail(m->world, PREFIX, PREFIX "%u %s", number,
+             there ? "exists, though it was dropped" : "is missing, though it was not dropped");
         return;
     }
-    if ((c->known % 2 == 1) != there) { /* the newest change happened */
+    if ((c->known % 2 == 1) != there) { /* the newest creation or drop was done */
         c->known = c->begun;
         c->points_known = 0;
     }
@@ -239,7 +242,7 @@ static uint32_t number_of(const struct many *m, const char *name)
     return sscanf(name, PREFIX "%u", &number) == 1 && number < m->count ? number : UINT32_MAX;
 }
 
-/* What the list and the statistics name must be the same. */
+/* The list of collections and the statistics must name the same collections. */
 static void compare_list(struct many *m, struct player *p, const Kith__Stats *stats)
 {
     Kith__ListCollections ask = KITH__LIST_COLLECTIONS__INIT;
@@ -256,8 +259,8 @@ static void compare_list(struct many *m, struct player *p, const Kith__Stats *st
     for (size_t i = 0; same && i < stats->n_collections; i++)
         same = strcmp(list->collections[i]->name, stats->collections[i]->name) == 0;
     if (!same)
-        fail(m->world, PREFIX, "the list has %zu collections and the statistics %zu, or others", list->n_collections,
-             stats->n_collections);
+        fail(m->world, PREFIX, "the list has %zu collections, the statistics have %zu, or their names differ",
+             list->n_collections, stats->n_collections);
     kith__collection_list__free_unpacked(list, NULL);
 }
 

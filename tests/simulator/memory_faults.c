@@ -35,7 +35,7 @@ static bool fails(void)
     return true;
 }
 
-/* NOLINTBEGIN(bugprone-reserved-identifier): the names are the linker's */
+/* NOLINTBEGIN(bugprone-reserved-identifier): the linker prescribes these names */
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);

@@ -1,4 +1,5 @@
-/* model.c -- arrays; as simple as can be, because it is what the server is compared with. */
+/* model.c -- the model is an array of points, each with an array of choices. It is as simple as
+ * possible, because the server is compared with it. */
 #include "model.h"
 #include "base/check.h"
 #include "base/point_id.h"
@@ -36,7 +37,7 @@ static void begin(struct model *m, const uint32_t *ids, uint32_t n, uint32_t ver
         struct model_point *p = &m->points[ids[i]];
         struct model_choice *last = &p->choices[p->count - 1];
         bool again =
-            /* refused, or deleted already */
+            /* the write was refused, or the point was absent already */
             last->version == version && last->state == (MODEL_NOW | MODEL_LAST);
         check(again || p->count < MODEL_CHOICES);
         p->count += !again;
@@ -87,7 +88,7 @@ bool model_can_be(const struct model *m, const struct model *then)
 
 void model_or(struct model *m, const struct model *then)
 {
-    m->batch_count = 0; /* what is there in part now may be whole then */
+    m->batch_count = 0; /* an upsert that is there in part now may be whole in `then` */
     m->unordered = true;
     for (uint32_t id = 0; id < MODEL_IDS; id++) {
         struct model_point *p = &m->points[id];
@@ -106,8 +107,8 @@ void model_replace(struct model *m, const struct model *then)
     m->next_issue = issue;
 }
 
-/* Takes `state` from the choices issued before `issue` that no request can bring behind it; those
- * without any state go. */
+/* Removes the bits `state` from the choices issued before `issue`, except from those that an
+ * unanswered request may still bring. Choices without a bit left are removed. */
 static void outdate(struct model_point *p, uint32_t issue, unsigned state)
 {
     uint32_t kept = 0;
@@ -121,8 +122,8 @@ static void outdate(struct model_point *p, uint32_t issue, unsigned state)
     p->count = kept;
 }
 
-/* What a later write makes impossible: of a weak collection a power cut may bring
- * back what was before it. */
+/* The bits that an acknowledged write removes from earlier choices. In a weak collection a power
+ * cut may bring earlier choices back. */
 static unsigned outdated(const struct model *m)
 {
     return m->weak ? MODEL_NOW : MODEL_NOW | MODEL_LAST;
@@ -138,7 +139,7 @@ void model_acknowledged(struct model *m, const uint32_t *ids, uint32_t n)
         outdate(p, issue, outdated(m));
     }
     if (m->batch_count && m->batches[m->batch_count - 1].issue == issue)
-        m->batch_count--; /* it is whole for certain */
+        m->batch_count--; /* it was acknowledged, so it is whole */
 }
 
 void model_refused(struct model *m, const uint32_t *ids, uint32_t n)
@@ -173,7 +174,7 @@ void model_restart(struct model *m, enum model_end end)
     }
 }
 
-/* The newest choice of that version; NULL: none. */
+/* The newest choice with this version; NULL: none. */
 static struct model_choice *find(struct model_point *p, uint32_t version)
 {
     for (uint32_t i = p->count; i-- > 0;)
@@ -188,26 +189,26 @@ bool model_settle(struct model *m, uint32_t id, uint32_t version)
     struct model_choice *c = find(p, version);
     if (!c)
         return false;
-    /* the others are gone, but model_torn_batch() asks for the newest */
+    /* the other choices are removed, but model_torn_batch() needs the newest issue */
     for (uint32_t i = 0; i < p->count; i++)
         p->choices[i].state = 0;
     c->state = MODEL_NOW | MODEL_LAST;
     return true;
 }
 
-static unsigned home_of(const struct model *m, uint32_t id, uint32_t reactors)
+static unsigned owner_of(const struct model *m, uint32_t id, uint32_t reactors)
 {
     struct point_id name = {0, m->base + id};
     return (unsigned)(point_id_hash(name) >> 32) % SLOTS_DEFAULT % reactors;
 }
 
-static unsigned home(const struct model *m, const struct model_batch *b, uint32_t id)
+static unsigned owner(const struct model *m, const struct model_batch *b, uint32_t id)
 {
-    return home_of(m, id, b->reactors);
+    return owner_of(m, id, b->reactors);
 }
 
-/* 1: the point has the batch's version, 0: it has not, -1: a later write or a
- * time before hides which. */
+/* Returns 1 if the point has the version of the batch, 0 if not, and -1 if that is unknown because
+ * of a later or an earlier write. */
 static int has(const struct model *m, const struct model_batch *b, uint32_t id)
 {
     const struct model_point *p = &m->points[id];
@@ -223,14 +224,14 @@ const struct model_batch *model_torn_batch(struct model *m)
         for (uint32_t j = 0; j < b->count; j++)
             for (uint32_t k = 0; k < j; k++) {
                 int one = has(m, b, b->ids[j]), other = has(m, b, b->ids[k]);
-                if (one >= 0 && other >= 0 && one != other && home(m, b, b->ids[j]) == home(m, b, b->ids[k]))
+                if (one >= 0 && other >= 0 && one != other && owner(m, b, b->ids[j]) == owner(m, b, b->ids[k]))
                     return b;
             }
     }
     return NULL;
 }
 
-/* The choice that was found, if it is certain which write brought it; NULL otherwise. */
+/* The choice that was found, if only one write can have brought it; else NULL. */
 static const struct model_choice *found(const struct model_point *p)
 {
     const struct model_choice *c = NULL;
@@ -242,13 +243,13 @@ static const struct model_choice *found(const struct model_point *p)
     return c && c->version != MODEL_ABSENT ? c : NULL;
 }
 
-/* Issue of the newest write that reactor `of` has for certain. */
+/* The issue of the newest write that reactor `of` kept for certain. */
 static uint32_t newest_kept(const struct model *m, uint32_t reactors, unsigned of)
 {
     uint32_t issue = 0;
     for (uint32_t id = 0; id < MODEL_IDS; id++) {
         const struct model_choice *c = found(&m->points[id]);
-        if (c && c->acknowledged && c->issue > issue && home_of(m, id, reactors) == of)
+        if (c && c->acknowledged && c->issue > issue && owner_of(m, id, reactors) == of)
             issue = c->issue;
     }
     return issue;
@@ -266,7 +267,7 @@ uint32_t model_lost_too_much(const struct model *m, uint32_t reactors)
                 is = c->state ? c->issue : is;
                 acknowledged = c->acknowledged && c->issue <= kept ? c->issue : acknowledged;
             }
-            if (acknowledged > is && home_of(m, id, reactors) == r)
+            if (acknowledged > is && owner_of(m, id, reactors) == r)
                 return id;
         }
     }
@@ -302,7 +303,7 @@ bool model_seen(struct model *m, uint32_t id, uint32_t version)
             oldest = &p->choices[i];
     if (!oldest)
         return false;
-    /* not done yet, perhaps: another reactor may still show what was before */
+    /* the write is perhaps not done yet: another reactor may still show the older version */
     if (oldest->state & MODEL_COME)
         return true;
     outdate(p, oldest->issue, outdated(m));

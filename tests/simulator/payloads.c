@@ -1,6 +1,6 @@
 /* payloads.c -- each field of a version has a shape: missing, null, a number, an array, or
- * something that is no whole number. The text and the values are made from the shape, each
- * by its own function. */
+ * something that is no whole number. One function makes the text from the shape, and another one
+ * the values. */
 #include "payloads.h"
 #include "base/check.h"
 #include "fields.h"
@@ -10,10 +10,11 @@
 #include <string.h>
 
 #define TEXT_MAX  2048
-#define PLAIN_MAX 96 /* bytes of most payloads that are no JSON */
-/* bytes; payloads around that size are partly copied for the log, partly lent (record.h) */
-#define PLAIN_LENT 2048
-#define SMALL      8 /* most values are below, and at least the opposite */
+#define PLAIN_MAX 96 /* the most bytes of most payloads that are not JSON */
+/* bytes; some payloads have half to one and a half of it: the log copies the shorter ones and
+ * borrows the longer ones (record.h) */
+#define PLAIN_MEDIUM 2048
+#define SMALL        8 /* most values are in [-SMALL, SMALL) */
 
 static uint64_t mix(uint64_t x)
 {
@@ -36,20 +37,20 @@ enum shape {
     SHAPE_STRING,
     SHAPE_REAL,
     SHAPE_OBJECT,
-    SHAPE_ARRAY, /* of small numbers */
-    SHAPE_MIXED, /* array of a small number, null, a string and another array */
-    SHAPE_LEAST, /* of an int64_t */
+    SHAPE_ARRAY, /* an array of small numbers */
+    SHAPE_MIXED, /* an array of a small number, null, a string and another array */
+    SHAPE_LEAST, /* the least int64_t */
     SHAPE_MOST,
-    SHAPE_BEYOND, /* what an int64_t holds */
+    SHAPE_BEYOND, /* a number too large for an int64_t */
     SHAPE_TWICE,  /* the key is there twice, and the later one counts */
     SHAPE_SMALL,
-    SHAPES = 20 /* SMALL is all that follow */
+    SHAPES = 20 /* draws from SHAPE_SMALL to 19 are all SHAPE_SMALL */
 };
 
 struct shaped {
     enum shape shape;
     int64_t values[PAYLOAD_VALUES];
-    unsigned count; /* of an array */
+    unsigned count; /* numbers of an array */
 };
 
 static struct shaped shape_of(uint64_t id, uint32_t version, unsigned field)
@@ -61,7 +62,7 @@ static struct shaped shape_of(uint64_t id, uint32_t version, unsigned field)
     return s;
 }
 
-/* What the version's payload is as a whole. */
+/* What a payload is as a whole. */
 enum whole { WHOLE_BYTES, WHOLE_NO_OBJECT, WHOLE_CUT, WHOLE_OBJECT };
 
 static enum whole whole_of(const struct payloads *p, uint64_t id, uint32_t version)
@@ -146,7 +147,7 @@ static void put_field(struct text *t, uint64_t id, uint32_t version, unsigned fi
     PUT(t, ",");
 }
 
-/* The object without its end. */
+/* Writes the object without its closing brace. */
 static void put_object(struct text *t, uint32_t owner, uint64_t id, uint32_t version)
 {
     PUT(t, "{\"player%u\":{", owner);
@@ -160,10 +161,10 @@ static uint32_t plain_size(uint64_t id, uint32_t version)
 {
     uint64_t x = (id * 31 + version) * 0x9e3779b97f4a7c15u >> 32;
     if (x % 256 == 0)
-        /* a batch with a few of these is more than one block of the log */
+        /* a batch with a few of these fills more than one block of the log */
         return PAYLOAD_MAX;
     if (x % 16 == 1)
-        return PLAIN_LENT / 2 + (uint32_t)(x / 16 % PLAIN_LENT);
+        return PLAIN_MEDIUM / 2 + (uint32_t)(x / 16 % PLAIN_MEDIUM);
     return x % 3 == 0 ? 0 : (uint32_t)(x / 3 % PLAIN_MAX);
 }
 
@@ -176,7 +177,8 @@ static void put_bytes(uint64_t id, uint32_t version, uint32_t size, uint8_t *ret
     }
 }
 
-/* Padded with spaces to at least `least` bytes. Returns the size. ret may be NULL. */
+/* Writes a JSON payload, padded with spaces to at least `least` bytes. Returns its size. ret may be
+ * NULL: then only the size is computed. */
 static uint32_t put_json(const struct payloads *p, uint64_t id, uint32_t version, uint32_t least, uint8_t *ret)
 {
     static const char *const ends[] = {[WHOLE_NO_OBJECT] = "}]", [WHOLE_CUT] = "", [WHOLE_OBJECT] = "}"};

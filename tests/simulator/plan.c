@@ -1,17 +1,17 @@
-/* plan.c -- which faults a seed has. A quarter of the seeds is quiet, most of the others have one
- * kind, the rest many: alone a kind shows what it breaks, together they show what the answer to one
- * breaks under another. */
+/* plan.c -- which faults a seed has. A quarter of the seeds has none, three eighths have one kind,
+ * the rest have several. One kind alone shows what it breaks. Several kinds show what the handling
+ * of one breaks under another. */
 #include "plan.h"
 #include "play.h"
 
-#define STORMY        6 /* one of so many seeds has storms */
-#define WIDE          5 /* and one of so many of the others has wide vectors */
-#define MANY          8 /* one of so many of the rest has many collections */
+#define STORMY        6 /* one of 6 seeds has storms */
+#define WIDE          5 /* one of 5 of the others has wide vectors */
+#define MANY          8 /* one of 8 of the rest has many collections */
 #define FIELDS_STREAM 0x9e3779b97f4a7c15u
-#define PAUSING       500000 /* of a million checkpoints yield in half of these */
-#define STRONGER      3      /* a kind's rate is up to so many times doubled, or halved */
+#define PAUSING       500000 /* of a million checkpoints yield, in half of the wide seeds */
+#define STRONGER      3      /* the rate of a kind is doubled or halved up to 3 times */
 
-/* Of a million occasions. 0: the server has no answer to it yet, see README.md. */
+/* Faults per million occasions. */
 static const uint32_t usual[FAULT_KINDS] = {
     [FAULT_SHORT_WRITE] = 40000, [FAULT_SLOW_DISK] = 2000,         [FAULT_STALL] = 1000,
     [FAULT_PREEMPT] = 100000,    [FAULT_SHUFFLE] = 300000,         [FAULT_CUT] = 3000,
@@ -35,14 +35,14 @@ void plan_draw(struct seed_plan *p, uint64_t *random)
     for (unsigned f = 0; f < FAULT_KINDS; f++)
         if (kind >= 5 ? draw_one_in(random, 3) : kind >= 2 && f == one)
             add_fault(p, f, random);
-    if (!draw_one_in(random, 4)) /* few: the model is then less strict about power cuts */
+    if (!draw_one_in(random, 4)) /* few: with them the model is less strict about power cuts */
         p->rates[FAULT_MISDIRECTED_WRITE] = 0;
     p->varied = draw_one_in(random, 2);
     p->index_bytes = p->players % 2 ? 4096 : 0;
     p->rot = draw_one_in(random, 8);
     uint64_t fields = *random * FIELDS_STREAM;
     p->fields = draw_one_in(&fields, 2) ? draw(&fields) | 1 : 0;
-    /* a stream of its own: what else a seed draws does not depend on it */
+    /* a separate stream, so that it changes nothing else that the seed draws */
     uint64_t storms = ~*random;
     p->storm = draw_one_in(&storms, STORMY) ? draw(&storms) | 1 : 0;
     p->copies = draw_one_in(&storms, 3);
@@ -50,7 +50,7 @@ void plan_draw(struct seed_plan *p, uint64_t *random)
     p->many = !p->storm && !p->wide && draw_one_in(&storms, MANY) ? draw(&storms) | 1 : 0;
     if (p->wide && draw_one_in(&storms, 2))
         p->rates[FAULT_PREEMPT] = PAUSING;
-    /* else a turn lasts until no fiber is ready: nothing comes in during a search */
+    /* otherwise a turn lasts until no fiber is ready, and no request arrives during a search */
     p->varied |= p->wide;
 }
 

@@ -1,5 +1,6 @@
-/* player.c -- what a client does in a round: looks whether what it knows is there, then writes,
- * deletes, reads and searches. A new kind of operation is a function and a line in the table. */
+/* player.c -- what a client does in a round. It first reads everything that it knows of. Then it
+ * writes, deletes, reads and searches. A new kind of operation is a function and a line in the
+ * table. */
 #include "memory_faults.h"
 #include "play.h"
 
@@ -12,7 +13,7 @@ static uint32_t draw_ids(struct player *p, uint32_t *ids)
 {
     uint32_t n = 1 + (uint32_t)(draw(&p->random) % MODEL_BATCH_MAX);
     uint32_t id = (uint32_t)(draw(&p->random) % MODEL_IDS);
-    /* 5 and 96 share no factor: all differ */
+    /* 5 and MODEL_IDS have no common factor, so all ids differ */
     for (uint32_t i = 0; i < n; i++, id = (id + 5) % MODEL_IDS)
         ids[i] = id;
     return n;
@@ -42,7 +43,7 @@ static int send_upsert(struct player *p, const struct book *b, const uint32_t *i
     return rc;
 }
 
-/* What the model makes of an answer or of none. */
+/* Records the end of a write in the model: acknowledged, refused, or without an answer. */
 static void finish_write(struct player *p, struct book *b, const char *what, const uint32_t *ids, uint32_t n, int rc)
 {
     if (rc == 0)
@@ -53,7 +54,7 @@ static void finish_write(struct player *p, struct book *b, const char *what, con
     (void)done(p, b, ACTION_WRITE, what, rc);
 }
 
-/* A new batch, or the one that was refused. False: the model can take no more. */
+/* Draws a batch, or keeps the refused one. False: the model has no room for another write. */
 static bool choose_batch(struct player *p, struct book *b)
 {
     if (b->refused.n)
@@ -66,7 +67,7 @@ static bool choose_batch(struct player *p, struct book *b)
     return false;
 }
 
-/* Returns as client.h says, -EBUSY when the model can take no more. */
+/* Returns a code of client.h, or -EBUSY when the model has no room for another write. */
 static int upsert(struct player *p, struct book *b)
 {
     if (!choose_batch(p, b))
@@ -83,8 +84,9 @@ static int upsert(struct player *p, struct book *b)
     return rc;
 }
 
-/* An upsert whose answer the client does not wait for: it connects again while it is under way, and
- * writes the same points anew. The first can be done or not, but can never follow the second. */
+/* The client sends an upsert and does not wait for the answer. It connects again while the upsert
+ * is under way, and writes the same points. The first upsert may take effect or not, but never
+ * after the second. */
 static void overtake(struct player *p, struct book *b, uint64_t random)
 {
     uint32_t ids[MODEL_BATCH_MAX], n = 0;
@@ -95,12 +97,12 @@ static void overtake(struct player *p, struct book *b, uint64_t random)
     b->refused.n = 0;
     uint32_t version = model_begin_upsert(&b->model, ids, n, p->world->reactors, 0);
     int rc = send_upsert(p, b, ids, n, version, call_upsert_send);
-    tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s, and no wait for the answer: %s", n,
+    tell(p->world, p->name, "upsert of %u points from %u, version %u, into %s, without waiting for its answer: %s", n,
          ids[0], version, b->name, outcome(p, rc));
     if (draw_one_in(&random, 2))
         fiber_sleep_ns(draw(&random) % 2000000);
     struct client earlier = p->client;
-    p->client.connection = NULL; /* it stays open */
+    p->client.connection = NULL; /* `earlier` keeps it open */
     if (player_connect(p) && model_can_write(&b->model, ids, n)) {
         version = model_begin_upsert(&b->model, ids, n, p->world->reactors, 0);
         rc = send_upsert(p, b, ids, n, version, call_upsert);
@@ -133,13 +135,13 @@ static void operate_delete(struct player *p, struct book *b)
          outcome(p, rc), deleted);
     finish_write(p, b, "delete", ids, n, rc);
     if (rc == 0 && (deleted < least || deleted > most))
-        fail(p->world, p->name, "%s: a delete took %" PRIu64 " points; %" PRIu64 " to %" PRIu64 " were there", b->name,
-             deleted, least, most);
+        fail(p->world, p->name, "%s: a delete counts %" PRIu64 " points; %" PRIu64 " to %" PRIu64 " were there",
+             b->name, deleted, least, most);
 }
 
 /* -- collections -- */
 
-/* Empty again, and what was written before may never come back: versions go on. */
+/* The collection is empty again. Versions go on, so that a point from before the drop shows. */
 static void forget_points(struct book *b)
 {
     uint32_t version = b->model.next_version;
@@ -154,12 +156,12 @@ static bool create(struct player *p, struct book *b)
     struct world *w = p->world;
     bool *known = b->shared ? &w->shared_created : &b->created;
     bool was = *known, perhaps_again = b->created_again;
-    b->created_again |= b->state == BOOK_DOUBTFUL; /* the power may be cut meanwhile */
+    b->created_again |= b->state == BOOK_DOUBTFUL; /* set first: the power may be cut in the call */
     char kind[100];
     int rc = call_create(&p->client, b->name, MODEL_DIM, b->durability, &b->kind);
     tell(w, p->name, "create %s (%s): %s", b->name, index_recipe_text(&b->kind, kind), outcome(p, rc));
     if (rc == 0 && was && b->state != BOOK_DOUBTFUL)
-        fail(w, p->name, "the collection %s was gone", b->name);
+        fail(w, p->name, "the collection %s was created, but it existed and was not dropped", b->name);
     if (rc == 0 && !b->shared)
         forget_points(b);
     if (rc == CLIENT_REFUSED(ERROR_ALREADY_EXISTS)) {
@@ -184,7 +186,7 @@ static void operate_drop(struct player *p, struct book *b)
 {
     if (b->shared)
         return;
-    b->state = BOOK_DOUBTFUL; /* the power may be cut meanwhile */
+    b->state = BOOK_DOUBTFUL; /* set first: the power may be cut in the call */
     int rc = client_drop(&p->client, b->name);
     tell(p->world, p->name, "drop %s: %s", b->name, outcome(p, rc));
     if (rc < 0) {
@@ -256,11 +258,11 @@ static void operate_verify(struct player *p, struct book *b)
         fail(p->world, p->name, "verify finds damage where none was done: %s", text);
 }
 
-/* Another connection, most often on another reactor, sees the same, and ends what is under
- * way on the earlier one. */
+/* A new connection, most often on another reactor, sees the same. It ends the requests that are
+ * under way on the earlier one. */
 static void operate_reconnect(struct player *p, struct book *b)
 {
-    const uint64_t random = p->random ^ p->number; /* a stream of its own */
+    const uint64_t random = p->random ^ p->number; /* a separate stream */
     if (random % 4)
         overtake(p, b, random);
     else
@@ -272,7 +274,7 @@ static void operate_reconnect(struct player *p, struct book *b)
 static const struct {
     const char *name;
     unsigned weight;
-    void (*run)(struct player *p, struct book *b); /* NULL: not drawn */
+    void (*run)(struct player *p, struct book *b); /* NULL: not drawn from this table */
 } operations[OPERATION_KINDS] = {
     [OPERATION_UPSERT] = {"upsert", 90, operate_upsert},
     [OPERATION_DELETE] = {"delete", 30, operate_delete},
@@ -287,7 +289,7 @@ static const struct {
     [OPERATION_VERIFY] = {"verify", 2, operate_verify},
     [OPERATION_DROP] = {"drop", 2, operate_drop},
     [OPERATION_RECONNECT] = {"reconnect", 10, operate_reconnect},
-    [OPERATION_FIELD] = {"change of a field", 0, NULL}, /* of streams of their own */
+    [OPERATION_FIELD] = {"change of a field", 0, NULL}, /* these have separate streams */
     [OPERATION_FILTER] = {"filtered search", 0, NULL},
     [OPERATION_LOOK] = {"look at all", 0, NULL},
 };
@@ -313,7 +315,7 @@ static void operate(struct player *p)
     p->world->result->operations[kind]++;
 }
 
-/* In half of the seeds, beside what else is done. */
+/* In half of the seeds, beside the operations of the table. */
 static void operate_field(struct player *p)
 {
     struct book *b = &p->books[draw_one_in(&p->fields_random, 3)];
@@ -325,7 +327,7 @@ static void operate_field(struct player *p)
         look_at_fields(p, b);
 }
 
-/* Likewise: searches with filters by those fields. */
+/* Likewise: searches with filters on those fields. */
 static void operate_filter(struct player *p)
 {
     struct book *b = &p->books[draw_one_in(&p->filters_random, 3)];
@@ -404,7 +406,7 @@ void player_settle(void *arg)
         while (b->state == BOOK_OPEN && !failed(w) && (rc = upsert(p, b)) < 0 && clock_now_ns() < deadline_ns)
             fiber_sleep_ns(500000000);
         if (b->state == BOOK_OPEN && rc < 0 && rc != -EBUSY)
-            fail(w, p->name, "the faults are over, but %s takes no writes: %s", b->name, outcome(p, rc));
+            fail(w, p->name, "no more faults happen, but %s takes no writes: %s", b->name, outcome(p, rc));
     }
     if (!failed(w))
         look_at_all(p, false);

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#define ROUNDING 1e-3 /* of a cosine: codes of 16 bits may be all that a search reads */
-#define ROUNDED  1e-5 /* of a component of a vector of length 1 */
+#define ROUNDING 1e-3 /* error of a cosine: a search may read only codes of 16 bits */
+#define ROUNDED  1e-5 /* error of a component of a vector of length 1 */
 
 static double product_of(uint32_t dim, const float *a, const float *b)
 {

@@ -1,10 +1,10 @@
-/* settle.c -- liveness: when nothing goes wrong any more, all that was begun comes to an end within
- * a bound of virtual time. */
+/* settle.c -- liveness: once the faults have ended, all background work ends within a bound of
+ * virtual time. */
 #include "play.h"
 
 #include <stdlib.h>
 
-/* Rows that no graph has yet; UINT64_MAX: that could not be asked. */
+/* The number of rows that are in no graph yet. UINT64_MAX: the server gave no answer. */
 static uint64_t backlog(struct metrics_sample *samples)
 {
     struct arena arena = {0};
@@ -26,5 +26,5 @@ void settle_work(struct world *w)
         fiber_sleep_ns(10000000);
     free(samples);
     if (rows > 0)
-        fail(w, "server", "the faults are over, but %" PRIu64 " rows are still in no graph", rows);
+        fail(w, "server", "no more faults happen, but %" PRIu64 " rows are still in no graph", rows);
 }

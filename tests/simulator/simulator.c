@@ -1,13 +1,13 @@
-/* simulator.c -- the whole server in a simulated world, seed after seed.
+/* simulator.c -- the command line: tests the whole server in a simulated world, seed after seed.
  *
- *     simulator --seeds A..B [--jobs N] [--json]     runs them; --first: until one fails
- *     simulator --regressions FILE                   and those that failed once: a line is a seed,
- *     a commit and why
- *     simulator --seed S [--events]                  replays one and tells what happens; --events:
- *     everything that happens
+ *     simulator --seeds A..B [--jobs N] [--json]     runs these seeds; --first: until one fails
+ *     simulator --regressions FILE                   runs the seeds of a file: a line has a seed,
+ *                                                    the commit at which it failed, why
+ *     simulator --seed S [--events]                  replays a seed and prints its trace; --events:
+ *                                                    with every event
  *
- * Prints TAP, or on a terminal a line of progress, and in the end a table. A failure is a seed:
- * `--seed S` shows it again. */
+ * Prints TAP, or a line of progress on a terminal, and a table at the end. A failure is reported as
+ * a seed: `--seed S` shows it again. */
 #include "../paged/paged.h"
 #include "report.h"
 
@@ -68,7 +68,7 @@ static bool finished(const struct seed_run *run)
 {
     report_add(&report, &run->result);
     if (form == REPORT_TAP)
-        while (printed < count && runs[printed].done) /* in order, whichever is ready first */
+        while (printed < count && runs[printed].done) /* in the order of the seeds */
             print_test(printed++);
     if (isatty(STDERR_FILENO) && form != REPORT_TAP)
         fprintf(stderr, "\r%" PRIu64 " of %zu seeds, %" PRIu64 " failed, %" PRIu64 " crashes survived ", report.seeds,
@@ -90,7 +90,7 @@ static int run_all(unsigned jobs)
     if (form == REPORT_TAP)
         printf("1..%zu\n", count);
     if (workers_run(runs, count, jobs, finished) < 0) {
-        fprintf(stderr, "no process can be started\n");
+        fprintf(stderr, "the system refuses to start another process: use fewer --jobs\n");
         return 3;
     }
     report.seconds = seconds_now() - start;
@@ -104,7 +104,7 @@ static int replay(uint64_t seed, enum world_trace trace)
 {
     struct world_result r;
     world_run(seed, trace, &r);
-    printf("%s\n", r.failure[0] ? r.failure : "all was well");
+    printf("%s\n", r.failure[0] ? r.failure : "the seed passed");
     return r.failure[0] != 0;
 }
 

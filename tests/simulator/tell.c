@@ -1,5 +1,5 @@
-/* tell.c -- the trace for people, and the failure. Telling may not change what happens:
- * it looks at no clock. */
+/* tell.c -- prints the trace for people, and keeps the failure. Printing must not change what
+ * happens, so it reads no clock. */
 #include "play.h"
 
 #include <stdarg.h>

@@ -1,15 +1,14 @@
-/* travel.c -- back to a snapshot: what was written after it never happened, and what was
- * there is there again.
+/* travel.c -- makes snapshots and restores them. After a restore every point is as in the snapshot.
  *
- * Done when the players rest and no more faults happen, but the power may be cut in the middle:
- * then it is one or the other. */
+ * No player writes meanwhile, and no faults happen, but the power may be cut during a restore. Then
+ * the points are all as before the restore or all as in the snapshot. */
 #include "play.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define SNAPSHOT    "then"
-#define PATIENCE_NS ((uint64_t)600000000000) /* a slow disk, and 64 reactors one after the other */
+#define PATIENCE_NS ((uint64_t)600000000000) /* 64 reactors take turns on a slow disk */
 
 static struct book *book_at(struct world *w, unsigned i)
 {
@@ -31,7 +30,7 @@ static void remember(struct world *w)
     check(w->then);
     for (unsigned i = 0; i < 2 * w->plan.players; i++) {
         w->then[i] = book_at(w, i)->model;
-        model_restart(&w->then[i], END_UNSURE); /* an unanswered write may be in it, or not */
+        model_restart(&w->then[i], END_UNSURE); /* it may contain unanswered writes */
         w->fields_then[i] = book_at(w, i)->fields;
         fields_restart(&w->fields_then[i]);
     }
@@ -58,7 +57,7 @@ static void travel(struct world *w, struct player *p)
     for (unsigned i = 0; i < 2 * w->plan.players; i++)
         if (!model_can_be(&book_at(w, i)->model, &w->then[i]))
             return;
-    for (unsigned i = 0; i < 2 * w->plan.players; i++) { /* the power may be cut meanwhile */
+    for (unsigned i = 0; i < 2 * w->plan.players; i++) { /* the power may be cut in the call */
         model_or(&book_at(w, i)->model, &w->then[i]);
         fields_or(&book_at(w, i)->fields, &w->fields_then[i]);
     }

@@ -1,12 +1,11 @@
-/* wide.c -- vectors so wide, and so many, that a search pauses: meanwhile points are written again
- * and deleted, segments are sealed, merged and shared, and rows go from lists to the graph.
+/* wide.c -- vectors so wide and so many that searches pause. Meanwhile points are written again and
+ * deleted, segments are sealed, merged and shared, and rows move from inverted lists to the graph.
  *
- * Some clients search, two write, one seals and compacts. Nothing fails meanwhile, so an answer is
- * judged strictly: each hit is a point as some write left it that could be seen while the search
- * ran, none is there twice, equally far ones are ordered by id, and an exact search misses none. An
- * answer or an error comes within the deadline of its request, or soon after it was cancelled. The
- * points stay for the next round, and are looked at again after the restart, whatever its end
- * was. */
+ * Three clients search, two write, one seals and compacts. No faults happen meanwhile, so answers
+ * are judged strictly. Each hit is a version of its point that was visible while the search ran. No
+ * point is there twice, equal scores have the order of ids, and an exact search misses no point. An
+ * answer or an error comes soon after the deadline or the cancellation of its request. The points
+ * stay for the next round and are read again after the restart, however the round ended. */
 #include "base/point_id.h"
 #include "play.h"
 #include "scores.h"
@@ -21,18 +20,18 @@
 #define WRITERS   2
 #define SEARCHES  10
 #define BATCH     16
-/* from a deadline to the answer: turns of other reactors */
+/* from the deadline of a search to its answer: other reactors have their turns meanwhile */
 #define SLACK_NS ((uint64_t)500000000)
-/* and of a write, which is finished once it is in the log */
+/* the same for a write, which is finished once it has begun in the log */
 #define DISK_NS ((uint64_t)5000000000)
 
 struct wide {
     struct world *world;
     struct wide_points points;
     uint64_t random;
-    bool has_field;           /* as the last change left it */
-    uint32_t field_changes;   /* begun and ended: odd while one is under way */
-    uint32_t left, searching; /* clients */
+    bool has_field;           /* after the last change of the schema */
+    uint32_t field_changes;   /* counts begins and ends of changes: odd while one is under way */
+    uint32_t left, searching; /* clients that have not ended, and those of them that search */
     struct event done;
 };
 
@@ -43,17 +42,17 @@ struct wide_client {
     uint32_t number;
 };
 
-/* A request that was sent, and what could be seen then. */
+/* A request that was sent, with the versions of all points at that time. */
 struct asked {
-    uint64_t sent_ns, ends_ns; /* ends_ns: the deadline, or when it was cancelled; 0: neither */
+    uint64_t sent_ns, ends_ns; /* ends_ns: the deadline or the time of cancellation; 0: neither */
     bool deadline, cancelled, exact;
-    bool filtered; /* only points whose value is at least `least`, or, with must_not, below it */
+    bool filtered; /* only values of at least `least` pass, or, with must_not, values below it */
     bool must_not;
     int least;
     uint32_t k;
     uint32_t field_changes;
     uint32_t *known; /* [count] */
-    float *query;    /* NULL: a write */
+    float *query;    /* NULL: the request is a write */
 };
 
 /* -- requests -- */
@@ -67,7 +66,7 @@ static Kith__PointIds ids_of(const uint32_t *points, uint32_t n, uint8_t *bytes)
     return ids;
 }
 
-/* The error is one that the request brought upon itself. In time, whatever it is. */
+/* Judges how a request ended: rc must be allowed for it, and the answer must be in time. */
 static void judge_end(struct wide_client *c, const struct asked *a, const char *what, int rc)
 {
     struct world *w = c->wide->world;
@@ -81,7 +80,7 @@ static void judge_end(struct wide_client *c, const struct asked *a, const char *
         fail(w, c->player.name, "%s: %s", what, outcome(&c->player, rc));
     if (a->ends_ns && now_ns > a->ends_ns + (a->query ? SLACK_NS : DISK_NS))
         fail(w, c->player.name, "%s was answered %.3f s after %s", what, (double)(now_ns - a->ends_ns) / 1e9,
-             a->deadline ? "its deadline" : "it was cancelled");
+             a->deadline ? "its deadline" : "its cancellation");
     if (rc < 0 && rc > -1000)
         (void)player_connect(&c->player);
 }
@@ -148,7 +147,7 @@ static int send_delete(struct wide_client *c, const uint32_t *points, uint32_t n
     return rc;
 }
 
-/* The next version of some points: an upsert, or a delete. */
+/* Writes the next version of some points, by an upsert or a delete. */
 static void write_next(struct wide_client *c, const uint32_t *points, uint32_t n, bool deletes)
 {
     struct wide_points *p = &c->wide->points;
@@ -163,7 +162,8 @@ static void write_next(struct wide_client *c, const uint32_t *points, uint32_t n
     judge_end(c, &a, deletes ? "a delete" : "an upsert", rc);
 }
 
-/* Of its own points those that get a vector, and those that go. */
+/* Draws some of the client's own points, upserts those whose next version is a vector, and deletes
+ * the others. */
 static void write_some(struct wide_client *c)
 {
     const struct wide_points *p = &c->wide->points;
@@ -208,7 +208,7 @@ static bool passes(const struct asked *a, uint32_t point, uint32_t version)
     return !a->filtered || (wide_value(point, version) >= a->least) != a->must_not;
 }
 
-/* May the point have been there at that score? *ret_sure: it was there at any rate. */
+/* Whether the point may have had this score. *ret_sure: it existed in every possible version. */
 static bool may_score(const struct wide *w, const struct asked *a, uint32_t point, double score, bool *ret_sure)
 {
     const struct wide_points *p = &w->points;
@@ -228,7 +228,8 @@ static bool may_score(const struct wide *w, const struct asked *a, uint32_t poin
     return may;
 }
 
-/* Was the point, whichever version of it was there, nearer than the last hit? */
+/* Whether the search must find the point: every possible version passes, and is nearer than the
+ * last hit. */
 static bool must_be_found(const struct wide *w, const struct asked *a, uint32_t point, const Kith__Points *hits)
 {
     const struct wide_points *p = &w->points;
@@ -259,8 +260,9 @@ static void missed(struct wide_client *c, const struct asked *a, uint32_t point,
     check(v);
     wide_vector(p, point, p->begun[point], v);
     fail(c->wide->world, c->player.name,
-         "a search for %u found %zu, the last at %.9g, but not point %u at %.9g (versions %u to %u)", a->k,
-         hits->n_id_lo, hits->n_id_lo ? (double)hits->scores[hits->n_id_lo - 1] : 0, point,
+         "a search with k = %u found %zu points, the last with score %.9g, but not point %u with %.9g (versions %u to "
+         "%u)",
+         a->k, hits->n_id_lo, hits->n_id_lo ? (double)hits->scores[hits->n_id_lo - 1] : 0, point,
          score_of(p->metric, p->dim, a->query, v), a->known[point], p->begun[point]);
     free(v);
 }
@@ -275,21 +277,21 @@ static void check_hits(struct wide_client *c, const struct asked *a, const Kith_
         const uint32_t point = point_at(p, hits, i);
         const double score = (double)hits->scores[i];
         if (point == UINT32_MAX)
-            fail(w, c->player.name, "hit %zu is no point that was written: %" PRIx64, i, hits->id_lo[i]);
+            fail(w, c->player.name, "hit %zu is a point that was never written: %" PRIx64, i, hits->id_lo[i]);
         else if (met[point])
             fail(w, c->player.name, "point %u was found twice", point);
         else if (!may_score(c->wide, a, point, score, &sure))
-            fail(w, c->player.name, "point %u was found at %g, where it is not (versions %u to %u)", point, score,
+            fail(w, c->player.name, "point %u has the score %g, which none of its versions %u to %u has", point, score,
                  a->known[point], p->begun[point]);
         else if (i > 0 && score_is_nearer(p->metric, score, (double)hits->scores[i - 1]))
             fail(w, c->player.name, "hit %zu is nearer than the one before it", i);
         else if (i > 0 && p->metric != KITH__METRIC__METRIC_COSINE && hits->scores[i] == hits->scores[i - 1] &&
                  wide_id_before(point, point_at(p, hits, i - 1)))
-            fail(w, c->player.name, "hit %zu is as far as the one before it, but has the lower id", i);
+            fail(w, c->player.name, "hit %zu has the score of the one before it, but a lower id", i);
         else
             met[point] = true;
     }
-    /* with a filter, one that is not exact must have k points, or all that pass */
+    /* an approximate search with a filter must find k points, or all that pass */
     const bool all = a->exact || (a->filtered && hits->n_id_lo < a->k);
     for (uint32_t point = 0; all && point < p->count && !failed(w); point++)
         if (!met[point] && must_be_found(c->wide, a, point, hits))
@@ -297,7 +299,7 @@ static void check_hits(struct wide_client *c, const struct asked *a, const Kith_
     free(met);
 }
 
-/* Half of the searches have a filter while the field is there. */
+/* Half of the searches have a filter, while the field exists. */
 static void choose_filter(struct wide_client *c, struct asked *a)
 {
     a->field_changes = c->wide->field_changes;
@@ -395,7 +397,7 @@ static void writer_run(void *arg)
     leave(c);
 }
 
-/* The field that filters ask for goes, or comes again while there are points. */
+/* Drops the field that the filters read, or adds it again while the collection has points. */
 static void change_wide_field(struct wide_client *c)
 {
     struct wide *wide = c->wide;
@@ -405,11 +407,11 @@ static void change_wide_field(struct wide_client *c)
     int rc = adds ? client_add_field(to, NAME, WIDE_FIELD, "integer", 0, NULL)
                   : client_drop_field(to, NAME, WIDE_FIELD, 0, NULL);
     tell(wide->world, c->player.name, "%s the field: %s", adds ? "add" : "drop", outcome(&c->player, rc));
-    /* a change before the power was cut may have been made */
+    /* a change that a power cut interrupted may have been made */
     if (rc == 0 || rc == CLIENT_REFUSED(adds ? ERROR_ALREADY_EXISTS : ERROR_NOT_FOUND))
         wide->has_field = adds;
     else if (explained(wide->world, ACTION_WRITE, rc))
-        wide->has_field = false; /* or not: then it is added although it is there */
+        wide->has_field = false; /* if it exists after all, the next change adds it once more */
     else
         fail(wide->world, c->player.name, "the field cannot be changed: %s", outcome(&c->player, rc));
     wide->field_changes++;
@@ -425,7 +427,7 @@ static void operator_run(void *arg)
                                                    : call_seal(&c->player.client, NAME);
         tell(w, c->player.name, "seal or compact: %s", outcome(&c->player, rc));
         if (rc < 0 && !explained(w, ACTION_MAINTAIN, rc))
-            fail(w, c->player.name, "it cannot be sealed: %s", outcome(&c->player, rc));
+            fail(w, c->player.name, "the collection cannot be sealed or compacted: %s", outcome(&c->player, rc));
         if (w->plan.fields && !failed(w) && draw_one_in(&c->player.random, 2))
             change_wide_field(c);
         fiber_sleep_ns(draw(&c->player.random) % 20000000);
@@ -448,7 +450,7 @@ static void run_all(struct wide *wide)
 {
     struct wide_client *clients = calloc(SEARCHERS + WRITERS + 1, sizeof(*clients)), *c = clients;
     check(clients);
-    wide->done = (struct event){0}; /* who waited when the power was cut is no more */
+    wide->done = (struct event){0}; /* fibers that waited at a power cut no longer exist */
     wide->left = 0;
     wide->searching = SEARCHERS;
     for (uint32_t i = 0; i < SEARCHERS; i++)
@@ -463,7 +465,8 @@ static void run_all(struct wide *wide)
 
 /* -- a round -- */
 
-/* A server whose disk failed may not have looked again yet. */
+/* Creates the collection, with retries: after a fault of the disk the server needs time to find it
+ * usable again. */
 static bool create(struct wide_client *c)
 {
     struct wide_points *p = &c->wide->points;
@@ -477,7 +480,7 @@ static bool create(struct wide_client *c)
     return rc == 0;
 }
 
-/* All points, by one writer after the other. */
+/* Writes all points that have no version yet, in the name of one writer after the other. */
 static void fill(struct wide_client *c)
 {
     const struct wide_points *p = &c->wide->points;

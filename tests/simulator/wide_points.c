@@ -21,7 +21,7 @@ void wide_points_init(struct wide_points *p, uint64_t *random)
     p->known = calloc(p->count, sizeof(*p->known));
     check(p->begun && p->known);
     for (uint32_t i = 0; i < p->count; i++)
-        p->begun[i] = i % 16 ? 0 : 5; /* some are soon deleted */
+        p->begun[i] = i % 16 ? 0 : 5; /* so that some points are deleted soon */
 }
 
 void wide_points_fini(struct wide_points *p)
@@ -59,7 +59,7 @@ void wide_id(uint32_t point, uint8_t *ret)
 
 static uint64_t inverse_of_mix(void)
 {
-    uint64_t x = MIX; /* right for three bits; each step doubles them (Newton) */
+    uint64_t x = MIX; /* its own inverse modulo 8; each step doubles the right bits (Newton) */
     for (int i = 0; i < 5; i++)
         x *= 2 - MIX * x;
     return x;

@@ -13,12 +13,12 @@
 
 #define REPEAT_EVERY 8
 #define JOBS_MAX     128
-#define HUNG_SECONDS 600 /* of a run that takes a tenth of one */
+#define HUNG_SECONDS 600 /* a usual run takes about 0.1 s */
 
 struct job {
     struct seed_run *run; /* NULL: idle */
     pid_t child;
-    int from, said; /* the result, and what it wrote to standard error */
+    int from, said; /* pipes: the result, and the standard error of the child */
     bool again;
 };
 
@@ -32,7 +32,7 @@ static int job_start(struct job *j, struct seed_run *run, bool again)
     if (child == 0) {
         struct world_result r;
         alarm(HUNG_SECONDS);
-        fcntl(errors[1], F_SETFL, O_NONBLOCK); /* what does not fit is not worth waiting for */
+        fcntl(errors[1], F_SETFL, O_NONBLOCK); /* text that does not fit into the pipe is dropped */
         dup2(errors[1], STDERR_FILENO);
         world_run(run->seed, TRACE_NONE, &r);
         _exit(write(ends[1], &r, sizeof(r)) != sizeof(r));
@@ -47,7 +47,7 @@ static void read_result(struct job *j, struct world_result *r)
 {
     int status = 0;
     char said[300] = "";
-    bool whole = read(j->from, r, sizeof(*r)) == sizeof(*r); /* less than a pipe takes at once */
+    bool whole = read(j->from, r, sizeof(*r)) == sizeof(*r); /* a pipe holds all of it */
     waitpid(j->child, &status, 0);
     if (read(j->said, said, sizeof(said) - 1) > 0)
         said[strcspn(said, "\n")] = 0;
@@ -57,14 +57,14 @@ static void read_result(struct job *j, struct world_result *r)
         return;
     memset(r, 0, sizeof(*r));
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-        snprintf(r->failure, sizeof(r->failure), "it hung");
+        snprintf(r->failure, sizeof(r->failure), "the process hung for %d s", HUNG_SECONDS);
     else
         snprintf(r->failure, sizeof(r->failure), "the process died (%s %d): %s",
                  WIFSIGNALED(status) ? "signal" : "exit code",
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), said);
 }
 
-/* Returns whether the seed is done; otherwise it runs again. */
+/* Reads the result of a child. False: the seed runs a second time. */
 static bool job_finish(struct job *j)
 {
     struct world_result r, *first = &j->run->result;

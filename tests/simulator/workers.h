@@ -1,5 +1,5 @@
-/* workers.h -- runs seeds in processes of their own, some at a time: a power cut leaves memory
- * behind, and a crash of ours is a failure of its seed only. */
+/* workers.h -- runs each seed in a process of its own, several at a time. A power cut leaves memory
+ * behind that ends with the process, and a crash of the server fails only its seed. */
 #pragma once
 
 #include "world.h"
@@ -12,6 +12,7 @@ struct seed_run {
     struct world_result result;
 };
 
-/* Runs all; every eighth seed twice, to see that a seed always gives the same run. Calls finished()
- * after each; when that says false no more are begun. */
+/* Runs all seeds. Every eighth runs twice, to check that a seed always gives the same run. Calls
+ * finished() after each seed; once it returns false, no more seeds are started. Returns 0 or a
+ * negative errno. */
 int workers_run(struct seed_run *runs, size_t count, unsigned jobs, bool (*finished)(const struct seed_run *run));

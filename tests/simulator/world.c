@@ -1,9 +1,9 @@
-/* world.c -- what happens under one seed.
+/* world.c -- what happens under one seed: several rounds on one disk.
  *
- * Some rounds on one disk. In each a server starts with one to four reactors, or up to 64 in a
- * storm, and is used by its players. A round ends in order, or the power is cut at a random moment.
- * What was acknowledged must be there in the next round, what was deleted must not, and what was
- * under way may be either. Everything random comes from the seed. */
+ * In each round a server starts and is used by the players. It has one to four reactors, and up to
+ * 64 in seeds with storms or many collections. A round ends in order, or by a power cut at a random
+ * moment. In the next round acknowledged writes must be there and deleted points must not. A write
+ * that was under way may have happened or not. Everything random comes from the seed. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
@@ -15,14 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* bytes of vectors before a segment is sealed, at least: 64 of ours */
+/* the least bytes of vectors before a segment is sealed: 64 vectors of the model */
 #define GROWING      (4u << 10)
 #define GROWING_WIDE (64u << 10)
 #define QUEUE_MS     5
-#define FIBERS_TIGHT 400 /* of which clients get some 280 */
+#define FIBERS_TIGHT 400 /* fibers of a reactor; requests of clients get about 280 of them */
 #define MANY_EVENTS  60000
-#define METRICS      0x9e3779b97f4a7c15u /* makes another stream of one */
-/* and up to so many times doubled: each start may have another setting */
+#define METRICS      0x9e3779b97f4a7c15u /* turns one stream into another */
+/* each start doubles the size of a segment 0 to 10 times */
 #define GROWING_SHIFT 10
 
 /* -- while a server serves -- */
@@ -41,19 +41,19 @@ static void on_listening(struct server *s, void *arg)
     look_early(arg);
 }
 
-/* What the manifest called at rest was read before the logs were: they must have
- * had nothing new of it. */
-static void check_rests(struct world *w, const struct server *s)
+/* A collection that the manifest calls clean is served before the logs are read. So the logs must
+ * hold no record of it. After an orderly end nothing may be cut off a log. */
+static void check_logs(struct world *w, const struct server *s)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
         struct store_stats stats;
         store_stats_read(s->cores[r]->store, &stats);
         if (stats.log_cut_bytes && w->orderly && !damage_done(w))
-            fail(w, "server", "it stopped in order, but %" PRIu64 " bytes of the log of reactor %u are cut off",
+            fail(w, "server", "it stopped in order, but the start cut %" PRIu64 " bytes off the log of reactor %u",
                  stats.log_cut_bytes, r);
         if (stats.unexpected_records)
             fail(w, "server",
-                 "the manifest calls a clean collection, but the log of reactor %u has %" PRIu64 " records", r,
+                 "the log of reactor %u has %" PRIu64 " records of collections that the manifest calls clean", r,
                  stats.unexpected_records);
     }
 }
@@ -64,7 +64,7 @@ static void on_ready(struct server *s, void *arg)
     memory_faults_spare();
     w->started = true;
     look_early_end(w);
-    check_rests(w, s);
+    check_logs(w, s);
     plan_faults_off(w->sim);
     take_census(w, CENSUS_AFTER_START);
     balance_begin(w);
@@ -93,7 +93,7 @@ static void on_ready(struct server *s, void *arg)
 
 /* -- a round -- */
 
-/* A storm has other numbers of reactors, and mostly lives to its end. */
+/* A storm has other numbers of reactors. Three of four power cuts are left out. */
 static void draw_storm(struct world *w)
 {
     static const uint32_t reactors[] = {1, 2, 2, 3, 8, 64};
@@ -101,14 +101,14 @@ static void draw_storm(struct world *w)
     if (!draw_one_in(&w->plan.storm, 4))
         w->crash_after = 0;
     w->tight = draw_one_in(&w->plan.storm, 2);
-    /* each reactor has its fibers */
+    /* a server with more reactors needs more memory for their fibers */
     w->memory = w->plan.storm & 128 ? BUDGET_BYTES_MIN * (1 + w->reactors / 2) : 0;
     w->queue_ms = w->plan.storm & 768 ? 0 : QUEUE_MS;
     for (unsigned order = 0; order < ORDERS; order++)
         w->credits[order] = order_credits[order] ? 1 + (uint16_t)(draw(&w->plan.storm) % 4) : 0;
 }
 
-/* Segments of up to 64 MiB, and mostly a life to the end. */
+/* Segments of up to 64 MiB. Two of three power cuts are left out. */
 static void draw_wide(struct world *w)
 {
     w->growing = (uint64_t)GROWING_WIDE << draw(&w->plan.wide) % (GROWING_SHIFT + 1);
@@ -116,7 +116,7 @@ static void draw_wide(struct world *w)
         w->crash_after = 0;
 }
 
-/* Up to 64 reactors. Half of the power cuts come while the many collections are used. */
+/* Up to 64 reactors. Half of the power cuts come late, while many.c uses its collections. */
 static void draw_many(struct world *w)
 {
     static const uint32_t reactors[] = {1, 2, 3, 8, 64};
@@ -133,7 +133,7 @@ static void draw_round(struct world *w)
     w->operations = 10 + (uint32_t)(draw(&w->random) % 60);
     w->growing = (uint64_t)GROWING << draw(&w->random) % (GROWING_SHIFT + 1);
     w->faulty_start = draw_one_in(&w->random, 3);
-    /* 10: who looks during the start */
+    /* 10 operations more, for the clients that read during the start */
     uint64_t events = 300 + (uint64_t)(w->operations + 10) * 20 * w->plan.players;
     w->crash_after = draw_one_in(&w->random, 3) ? 0 : 1 + draw(&w->random) % events;
     if (w->plan.storm)
@@ -151,7 +151,7 @@ static void set_option(struct settings *s, const char *name, uint64_t value)
     settings_write(s, setting, value, SETTING_OPTION);
 }
 
-/* The server runs once, to its end. */
+/* Runs the server once, to its end. Returns what server_run() does. */
 static int serve(struct world *w, bool faulty_start, struct error *error)
 {
     struct server_options options = {
@@ -172,7 +172,7 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
         .on_listening = on_listening,
         .arg = w,
     };
-    /* else too few searches are repeated exactly */
+    /* with the default too few searches are repeated exactly to measure recall */
     set_option(&options.settings, "search.recall_sample", 2);
     if (w->queue_ms)
         set_option(&options.settings, "admission.queue_ms", w->queue_ms);
@@ -182,7 +182,7 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
     memory_faults_of(w->sim);
     if (faulty_start) {
         plan_faults_on(&w->plan, w->sim);
-        /* a server that has not begun has nothing to go on with */
+        /* without memory a start only fails: no acknowledged state could be lost */
         sim_fault_rate(w->sim, FAULT_NO_MEMORY, 0);
     }
     sim_crash_after(w->sim, w->crash_after);
@@ -196,15 +196,15 @@ static int serve(struct world *w, bool faulty_start, struct error *error)
     return rc;
 }
 
-/* What may have been lost to the disk, though the server ended in order. */
+/* Faults by which the disk may lack writes although the server ended in order. */
 static uint64_t disk_faults(const struct world *w)
 {
     return sim_faults_injected(w->sim, FAULT_WRITE_ERROR) + sim_faults_injected(w->sim, FAULT_FLUSH_ERROR) +
            sim_faults_injected(w->sim, FAULT_DISK_FULL);
 }
 
-/* What makes a log give up its end while the server goes on, so that later writes are kept and
- * earlier ones are not. */
+/* Faults by which a log gives up its end while the server goes on. Then later writes may be kept
+ * while earlier ones are lost. */
 static uint64_t log_faults(const struct world *w)
 {
     return disk_faults(w) + sim_faults_injected(w->sim, FAULT_NO_MEMORY) +
@@ -216,7 +216,7 @@ static void book_restart(const struct world *w, struct book *b, enum model_end e
     bool ordered = end == END_POWER_CUT && log_faults(w) == w->log_faults && b->looked;
     b->ordered = ordered ? w->reactors : 0;
     if (b->state == BOOK_DAMAGED && log_faults(w) != w->log_faults && end == END_ORDERLY)
-        /* what a log gave up is stored by sealing, which a damaged collection no longer does */
+        /* sealing stores what a log gave up, but a damaged collection is not sealed */
         end = END_UNSURE;
     if (end != END_ORDERLY)
         b->census = (struct census){0};
@@ -224,7 +224,7 @@ static void book_restart(const struct world *w, struct book *b, enum model_end e
     fields_restart(&b->fields);
     b->refused.n = 0;
     b->looked = false;
-    if (b->state == BOOK_DAMAGED && !damage_done(w)) /* it was only unreadable, and now it is not */
+    if (b->state == BOOK_DAMAGED && !damage_done(w)) /* reads failed, but no byte was changed */
         b->state = BOOK_OPEN;
 }
 
@@ -235,7 +235,7 @@ static void books_restart(struct world *w, enum model_end end)
             book_restart(w, &w->players[i].books[j], end);
 }
 
-/* A start that was refused. True: worth another try. */
+/* Judges a start that failed. True: another start shall be tried. */
 static bool start_refused(struct world *w, const struct error *error)
 {
     w->result->refused_starts++;
@@ -243,14 +243,14 @@ static bool start_refused(struct world *w, const struct error *error)
     if (!explained_code(w, ACTION_START, error->code))
         fail(w, "server", "it did not start, %s: %s", error_code_name(error->code), error->text);
     else if (error->code == ERROR_CORRUPT && !(strstr(error->text, "data/") && strstr(error->text, "offset")))
-        fail(w, "server", "it found damage, but does not say in which file at which offset: %s", error->text);
+        fail(w, "server", "it found damage, but does not name file and offset: %s", error->text);
     if (error->code == ERROR_CORRUPT)
-        w->over = true; /* damage was done and is reported: all that was asked for */
+        w->over = true; /* damage was done and is reported: the server need do no more */
     return !w->over && !failed(w);
 }
 
-/* Between two starts bits flip in what lies on the disk. Of the manifest or a log only after an
- * orderly stop: after a power cut nobody can tell damage to the end of it from a torn write. */
+/* Flips bits of files between two starts. Bits of the manifest and of logs flip only after an
+ * orderly stop: after a power cut, damage at the end of a log looks like a torn write. */
 static void rot(struct world *w, bool after_cut)
 {
     static const char *const places[] = {"data/segments/", "data/manifest", "data/log/"};
@@ -258,7 +258,7 @@ static void rot(struct world *w, bool after_cut)
     if (!w->plan.rot || draw_one_in(&w->random, 2))
         return;
     if (place == 2 && draw_one_in(&w->random, 3))
-        bits = 4000; /* enough to hit the last group and what a stop wrote behind it */
+        bits = 4000; /* enough to hit the last group and the record of the stop behind it */
     uint64_t flipped = sim_rot(w->sim, places[place], (unsigned)bits);
     tell(w, "world", "%" PRIu64 " bits rot in %s", flipped, places[place]);
 }
@@ -273,19 +273,18 @@ static void round_run(struct world *w)
     if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error)) {
         w->crash_after = 0;
         error = (struct error){0};
-        /* nothing goes wrong now: it must start, or tell the damage */
+        /* without faults the server must start, or report damage */
         rc = serve(w, false, &error);
         if (rc < 0 && rc != -EOWNERDEAD && !w->started && start_refused(w, &error))
-            fail(w, "server", "nothing goes wrong any more, but it did not start: %.300s", error.text);
+            fail(w, "server", "no more faults happen, but it did not start: %.300s", error.text);
     }
     if (w->over)
         return;
     if (rc == -EOWNERDEAD) {
         tell(w, "world", "the power was cut");
         w->result->crashes++;
-        w->over =
-            /* the log may end anywhere now */
-            sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE) != misdirected;
+        /* after a misdirected write the log may end anywhere */
+        w->over = sim_faults_injected(w->sim, FAULT_MISDIRECTED_WRITE) != misdirected;
     } else if (rc < 0) {
         fail(w, "server", "it did not %s: %.300s", w->started ? "stop" : "start", error.text);
     }
@@ -332,7 +331,7 @@ static void players_init(struct world *w)
 {
     static const char *const names[PLAYERS_MAX] = {"points0", "points1", "points2", "points3"};
     Kith__Durability shared = draw_durability(w);
-    /* a stream of its own: what else a seed draws does not depend on them */
+    /* a separate stream, so that it changes nothing else that the seed draws */
     uint64_t kinds = ~w->random;
     uint64_t metrics = ~kinds * METRICS;
     struct index_recipe shared_kind = index_recipe_draw(&kinds, &metrics);
