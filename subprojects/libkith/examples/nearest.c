@@ -1,4 +1,5 @@
-/* Three points and the two nearest to a query. Needs a server: kithd --data /tmp/kith-data */
+/* Writes three points and finds the two nearest to a query. Needs a server: kithd --data
+ * /tmp/kith-data. */
 #include <kith/kith.h>
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* A list of blocks, newest first. Memory is cut from the newest block only. */
 #include "arena.h"
 
 #include <stdint.h>
@@ -41,7 +42,7 @@ static void *allocator_alloc(void *arena, size_t bytes)
 static void allocator_free(void *arena, void *p)
 {
     (void)arena;
-    (void)p; /* the whole answer is freed at once */
+    (void)p; /* the reset frees the whole answer at once */
 }
 
 void reply_arena_init(struct reply_arena *a)

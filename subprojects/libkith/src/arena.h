@@ -1,5 +1,5 @@
-/* arena.h -- the memory of one answer: taken piece by piece, given back at once when
- * the next call begins. */
+/* arena.h -- the memory of one answer or one request: allocated piece by piece, freed all at
+ * once. */
 #pragma once
 
 #include <protobuf-c/protobuf-c.h>
@@ -9,13 +9,13 @@ struct arena_block;
 
 struct reply_arena {
     struct arena_block *blocks;
-    /* hands out from the arena; what it frees is kept until the reset */
+    /* for protobuf-c: allocates from the arena; its free() does nothing */
     ProtobufCAllocator allocator;
 };
 
 void reply_arena_init(struct reply_arena *a);
-/* forgets all, keeps the newest block for the next answer */
+/* Frees all but the newest block, which is used again. */
 void reply_arena_reset(struct reply_arena *a);
 void reply_arena_fini(struct reply_arena *a);
-/* 16-byte aligned; NULL when there is no memory */
+/* Memory that is aligned to 16 bytes and lives until the reset; NULL: no memory. */
 void *reply_arena_alloc(struct reply_arena *a, size_t bytes);

@@ -1,4 +1,4 @@
-/* What can be tuned while the server runs. */
+/* Reads and changes the settings of the server. */
 #include "connection.h"
 #include "kith.pb-c.h"
 
@@ -15,7 +15,7 @@ static struct kith_setting setting_of(const Kith__Setting *s)
     };
 }
 
-/* name "": all. */
+/* name "": all settings. */
 static int config_read(struct kith *k, const char *name, const Kith__Config **ret)
 {
     Kith__GetConfig m = KITH__GET_CONFIG__INIT;

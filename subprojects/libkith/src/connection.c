@@ -1,6 +1,6 @@
-/* Sending has two rhythms. A synchronous request goes out at once, its block straight from the
- * caller's memory. Pipelined requests gather until KITH_GATHER_BYTES are there or someone waits for
- * an answer, so that many small searches share a system call. */
+/* Sends and receives frames. A synchronous request is sent at once, its block from the caller's
+ * memory. Small pipelined requests are queued until there are KITH_GATHER_BYTES of them, or until
+ * the caller waits for an answer. So many small searches share a system call. */
 #include "connection.h"
 
 #include <assert.h>
@@ -16,7 +16,7 @@
 #include <time.h>
 
 #define KITH_GATHER_BYTES (64 * 1024)
-/* a block up to here is copied behind its frame: cheaper than a second vector */
+/* a block up to this size is copied behind its frame, which costs less than a second iovec */
 #define KITH_COPY_BYTES     (16 * 1024)
 #define KITH_RECEIVE_BYTES  (256 * 1024)
 #define KITH_ROOM_BYTES_MIN 4096
@@ -41,13 +41,14 @@ int kith_break(struct kith *k, int code, const char *format, ...)
     return -code;
 }
 
-/* Room for n more bytes behind q->end. What is queued may move, unless it is lent. */
+/* Makes room for n more bytes behind q->end. May move the queued bytes, so none may be lent. -1: no
+ * memory. */
 static int queue_reserve(struct byte_queue *q, size_t n)
 {
     if (q->capacity - q->end >= n)
         return 0;
     size_t used = q->end - q->start;
-    /* moving costs no more than was already taken out */
+    /* moves no more bytes than were taken out before */
     if (q->start >= used && q->capacity - used >= n) {
         memcpy(q->bytes, q->bytes + q->start, used);
     } else {
@@ -95,7 +96,7 @@ void connection_begin(struct kith *k)
         k->error[0] = 0;
 }
 
-/* Size of the whole frame, or 0 when the header makes no sense. */
+/* The size of the whole frame; UINT64_MAX if its block is too long. */
 static uint64_t frame_bytes(const struct kith_frame_header *h)
 {
     uint64_t head = KITH_HEADER_BYTES + (uint64_t)h->meta_bytes;
@@ -106,7 +107,8 @@ static uint64_t frame_bytes(const struct kith_frame_header *h)
     return (head + KITH_BLOCK_ALIGN - 1) / KITH_BLOCK_ALIGN * KITH_BLOCK_ALIGN + h->block_bytes;
 }
 
-/* 1: a whole frame is there; 0: *ret_missing more bytes are needed at least; or a code. */
+/* Returns 1 if a whole frame has arrived; 0 if at least *ret_missing more bytes are needed; or a
+ * negative code. */
 static int frame_next(struct kith *k, struct frame *ret, size_t *ret_missing)
 {
     size_t have = k->in.end - k->in.start;
@@ -133,14 +135,15 @@ static int frame_next(struct kith *k, struct frame *ret, size_t *ret_missing)
     return 1;
 }
 
-/* Room for `missing` bytes, and for some more while we are at it. What is lent does not move. */
+/* Makes room for `missing` bytes, and for more than that if memory is allocated. Lent bytes do not
+ * move. -1: no memory. */
 static int receive_reserve(struct kith *k, size_t missing)
 {
     struct byte_queue *q = &k->in;
     if (q->capacity - q->end >= (missing > KITH_ROOM_BYTES_MIN ? missing : KITH_ROOM_BYTES_MIN))
         return 0;
     size_t room = missing > KITH_RECEIVE_BYTES ? missing : KITH_RECEIVE_BYTES;
-    if (k->lent == 0 || k->retired) /* the loan, if any, is in the retired bytes */
+    if (k->lent == 0 || k->retired) /* no bytes are lent, or those that are lie in `retired` */
         return queue_reserve(q, room);
     struct byte_queue old = *q;
     *q = (struct byte_queue){0};
@@ -153,7 +156,7 @@ static int receive_reserve(struct kith *k, size_t missing)
     return 0;
 }
 
-/* The kernel says when the last of the bytes came, if it was asked to. */
+/* When the kernel received the last of the bytes; 0: the socket has no SO_TIMESTAMPNS. */
 static uint64_t received_ns(struct msghdr *m)
 {
     struct timespec t;
@@ -165,7 +168,7 @@ static uint64_t received_ns(struct msghdr *m)
     return 0;
 }
 
-/* Reads once. 1: something came; 0: nothing now; or a code. */
+/* Reads once. Returns 1 if bytes arrived; 0 if there are none now; or a negative code. */
 static int read_once(struct kith *k, size_t missing, bool wait)
 {
     if (receive_reserve(k, missing) < 0)
@@ -198,7 +201,8 @@ int64_t kith_now_us(void)
     return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
 }
 
-/* Until the socket can be read, or written when there is something to write. 0 at the timeout. */
+/* Waits until the socket can be read, or written if bytes are queued. Returns 1; 0 at the timeout;
+ * or a negative code. */
 static int wait_ready(struct kith *k, int64_t timeout_us)
 {
     struct pollfd p = {.fd = k->fd, .events = POLLIN};
@@ -223,7 +227,7 @@ int connection_receive(struct kith *k, int64_t timeout_us, struct frame *ret)
             return k->broken;
         rc = connection_flush(k, false);
         if (rc < 0)
-            continue; /* the server may have said why before it closed: read that first */
+            continue; /* the server may have sent a reason before it closed: read that first */
         bool sent = k->out.start == k->out.end;
         rc = read_once(k, missing, timeout_us < 0 && sent);
         if (rc < 0)
@@ -253,8 +257,8 @@ void connection_last_words(struct kith *k)
 
 /* -- sending -- */
 
-/* Sends from the queue and then from the block, once. Returns the bytes of the block
- * that went, or a code. */
+/* Sends once, from the queue and then from the block. Returns how many bytes of the block were
+ * sent, or a negative code. */
 static ssize_t send_once(struct kith *k, const void *block, size_t block_bytes)
 {
     size_t queued = k->out.end - k->out.start;
@@ -268,7 +272,7 @@ static ssize_t send_once(struct kith *k, const void *block, size_t block_bytes)
         return 0;
     if (n < 0) {
         int problem = errno;
-        while (read_once(k, 1, false) > 0) /* its last words, if any */
+        while (read_once(k, 1, false) > 0) /* the reason, if the server has sent one */
             ;
         return kith_break(k, KITH_DISCONNECTED, "the connection to the server broke: %s", strerror(problem));
     }
@@ -277,7 +281,7 @@ static ssize_t send_once(struct kith *k, const void *block, size_t block_bytes)
     return n - (ssize_t)from_queue;
 }
 
-/* Sends everything, reading what comes meanwhile. */
+/* Sends the queue and the block, and reads what arrives meanwhile. */
 static int send_all(struct kith *k, const uint8_t *block, size_t block_bytes)
 {
     for (;;) {

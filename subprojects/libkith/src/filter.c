@@ -1,4 +1,4 @@
-/* filter.c -- conditions, sorted by their clauses, become the message of a search. */
+/* Conditions become the filter of a search: one list for each of must, must_not and should. */
 #include "filter.h"
 #include "arena.h"
 

@@ -1,3 +1,4 @@
+/* Ids as text, and back. */
 #include "connection.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static int digit_of(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* 8-4-4-4-12 hexadecimal digits (RFC 9562, section 4). */
+/* Reads 8-4-4-4-12 hexadecimal digits (RFC 9562, section 4). */
 static int uuid_parse(const char *text, struct kith_id *ret)
 {
     uint64_t halves[2] = {0, 0};

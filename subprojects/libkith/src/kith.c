@@ -1,4 +1,5 @@
-/* The synchronous half of the interface: each call is one request, then its answer. */
+/* Opening and closing connections, and the synchronous calls on collections and points. Each call
+ * sends one request, then waits for its answer. */
 #include "connection.h"
 #include "kith.pb-c.h"
 
@@ -10,15 +11,15 @@
 #include <unistd.h>
 
 #define HELLO_TIMEOUT_US    10000000
-#define HELLO_BYTES_MAX     4096 /* what may be sent before the server has said what it takes */
+#define HELLO_BYTES_MAX     4096 /* the longest frame before the server has told its limit */
 #define KITH_DEFAULT_SERVER "127.0.0.1"
-#define REFUSED_WAIT_MS     5000 /* between exec() of a server and its listen() */
+#define REFUSED_WAIT_MS     5000 /* longer than a server takes from exec() to listen() */
 #define REFUSED_PAUSE_US    20000
 #define PATIENCE_MS         10000
 #define PAUSE_US_MAX        100000
 
-/* The answer to request id, which is the only one in flight. *ret_request is gone from the
- * table. */
+/* Receives the answer to request id, the only one in flight. Moves the request from the table into
+ * *ret_request. */
 static int await(struct kith *k, int64_t id, int64_t timeout_us, struct frame *ret, struct request *ret_request)
 {
     struct request *r = request_find(k, (uint64_t)id);
@@ -28,7 +29,7 @@ static int await(struct kith *k, int64_t id, int64_t timeout_us, struct frame *r
     if (rc < 0)
         return rc;
     if (ret->header.request_id != (uint64_t)id || ret->header.op != r->op) {
-        /* the server speaks of the whole connection */
+        /* request id 0: an error of the whole connection */
         rc = ret->header.request_id == 0 ? reply_code(k, ret) : 0;
         if (rc < 0)
             return k->broken = rc;
@@ -56,9 +57,9 @@ struct attempt {
     uint32_t pause_us; /* 0: it is the first */
 };
 
-/* Whether rc says that the server will soon take the request, and there is patience left;
- * pauses then. Only a server that starts refuses with KITH_UNAVAILABLE and a time; nothing of
- * the request was done. */
+/* Whether to send the request again: rc says that the server starts, and time is left. If so,
+ * pauses first. Only a server that starts refuses with KITH_UNAVAILABLE and a retry_after_ms, and
+ * it has done no part of the request. */
 static bool again(struct kith *k, int rc, struct attempt *a)
 {
     if (rc != -KITH_UNAVAILABLE || k->retry_after_ms == 0 || k->broken)
@@ -139,7 +140,7 @@ static int connect_patiently(struct kith *k, const char *address, uint32_t wait_
     }
 }
 
-/* Who this client is, and of which server. */
+/* Sets the address of the server and the random id of this client. */
 static int identify(struct kith *k, const char *address)
 {
     k->address = strdup(address);

@@ -1,4 +1,6 @@
-/* The pipelined half: start many, collect in whatever order they come. */
+/* The pipelined calls: start many requests, and collect the answers in the order in which they
+ * arrive. The calls that start seals, compactions and snapshots are in storage.c and
+ * snapshots.c. */
 #include "connection.h"
 #include "kith.pb-c.h"
 
@@ -26,7 +28,7 @@ int64_t kith_start_delete(struct kith *k, const char *collection, const struct k
 int kith_cancel(struct kith *k, int64_t request)
 {
     if (!request_find(k, (uint64_t)request))
-        return 0; /* its answer is already there */
+        return 0; /* its answer was collected */
     int rc = connection_send(k, KITH_OP_CANCEL, (uint64_t)request, 0, NULL, NULL, 0, false);
     return rc < 0 ? rc : connection_flush(k, false);
 }
@@ -50,7 +52,8 @@ int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret)
 {
     struct frame f;
     connection_begin(k);
-    int before = k->broken; /* answers that came before the connection broke are still given out */
+    /* answers that arrived before the connection broke are still returned */
+    int before = k->broken;
     if (k->in_flight == 0)
         return k->broken;
     int rc = connection_receive(k, timeout_us, &f);
@@ -60,7 +63,7 @@ int kith_next(struct kith *k, int64_t timeout_us, struct kith_reply *ret)
     ret->code = reply_code(k, &f);
     struct request *r = request_find(k, f.header.request_id);
     if (!r || r->op != f.header.op) {
-        /* the server speaks of the whole connection */
+        /* request id 0: an error of the whole connection */
         if (ret->code < 0 && f.header.request_id == 0)
             return k->broken = ret->code;
         return kith_break(k, KITH_PROTOCOL, "the server answered something that was not asked");

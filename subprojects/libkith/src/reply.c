@@ -1,5 +1,5 @@
-/* Answers come from a network: every count is compared with the others before anything
- * is lent to the caller. */
+/* Checks answers. They come from a network, so every count is compared with the others before the
+ * caller sees any of them. */
 #include "connection.h"
 #include "kith.pb-c.h"
 
@@ -83,7 +83,7 @@ static int payloads_fill(struct kith *k, const Kith__Points *p, struct kith_resu
     if (!list || !sizes || !bytes)
         return kith_break(k, KITH_NO_MEMORY, "no memory for %zu payloads", n);
     const uint8_t *from = p->payloads.data;
-    for (size_t i = 0; i < n; i++) { /* again with a 0 behind each */
+    for (size_t i = 0; i < n; i++) { /* copies each, with a 0 byte behind it */
         sizes[i] = p->n_payload_sizes ? p->payload_sizes[i] : 0;
         if (sizes[i] > 0)
             memcpy(bytes, from, sizes[i]);
@@ -100,7 +100,7 @@ static int payloads_fill(struct kith *k, const Kith__Points *p, struct kith_resu
 static int vectors_fill(struct kith *k, const struct frame *f, const struct request *r, struct kith_result *ret)
 {
     uint64_t row_bytes = (uint64_t)r->dim * sizeof(float);
-    if (r->dim == 0 && ret->count > 0) /* the caller leaves the dimension to the server */
+    if (r->dim == 0 && ret->count > 0) /* the caller has not said which dimension it expects */
         row_bytes = f->header.block_bytes / ret->count;
     if (row_bytes * ret->count != f->header.block_bytes || row_bytes % sizeof(float) != 0)
         return inconsistent(k, "the vectors and the ids");

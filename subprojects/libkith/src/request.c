@@ -1,5 +1,5 @@
-/* What is asked, as messages and blocks. A request that could not be sent leaves
- * no trace in the table. */
+/* Makes requests: a message and a block for each. A request that could not be sent is removed from
+ * the table of those in flight. */
 #include "connection.h"
 #include "filter.h"
 #include "kith.pb-c.h"
@@ -11,7 +11,7 @@ static int no_memory(struct kith *k)
     return kith_fail(k, KITH_NO_MEMORY, "no memory for the request");
 }
 
-/* Sends the frame of r; on failure r is forgotten. */
+/* Sends the frame of r; on failure removes r. */
 static int request_send(struct kith *k, struct request *r, uint32_t word, const ProtobufCMessage *meta,
                         const void *block, size_t block_bytes, bool wait, int64_t *ret_id)
 {

@@ -1,5 +1,5 @@
-/* Requests in flight. Ids count up, so a request sits at [id % capacity]; answers come in any
- * order, and when a late one still holds the place a new one needs, the table doubles. */
+/* The table of requests in flight. Ids count up, and a request is at [id % capacity]. Answers
+ * arrive in any order. If an older request still has the place of a new one, the table doubles. */
 #include "connection.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* The schema of a collection: its fields, and changes of them. */
+/* The schema of a collection: reads its indexed fields, adds and drops them. */
 #include "connection.h"
 #include "kith.pb-c.h"
 
@@ -17,7 +17,7 @@ int fields_of(struct kith *k, const Kith__Collection *from, struct kith_collecti
 static void field_init(Kith__Field *to, const struct kith_field *from)
 {
     kith__field__init(to);
-    to->path = (char *)from->path; /* only read, as the kind */
+    to->path = (char *)from->path; /* protobuf-c only reads path and kind */
     to->kind = (char *)from->kind;
 }
 

@@ -1,4 +1,4 @@
-/* Snapshots of everything the server holds. */
+/* Creates, lists, checks, restores and deletes snapshots. */
 #include "connection.h"
 #include "kith.pb-c.h"
 

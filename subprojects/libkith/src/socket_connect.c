@@ -1,3 +1,4 @@
+/* Finds the addresses of a host, and connects to the first of them that accepts. */
 #include "connection.h"
 
 #include <errno.h>
@@ -12,13 +13,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECT_TIMEOUT_MS 10000 /* each address of the host */
+#define CONNECT_TIMEOUT_MS 10000 /* for each address of the host */
 
 struct endpoint {
     char host[256], port[8];
 };
 
-/* "host", "host:port", "[v6]:port", "[v6]" or a bare IPv6 address. */
+/* Reads "host", "host:port", "[IPv6]:port", "[IPv6]" or an IPv6 address without brackets. */
 static bool endpoint_parse(const char *text, struct endpoint *ret)
 {
     const char *host = text, *port = NULL;
@@ -50,7 +51,7 @@ static bool endpoint_parse(const char *text, struct endpoint *ret)
     return true;
 }
 
-/* Waits for a connect() that has begun; 0 or an errno. */
+/* Waits for a connect() that has begun; returns 0 or an errno. */
 static int connect_await(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -68,7 +69,7 @@ static int connect_await(int fd)
     return problem;
 }
 
-/* A connected, blocking socket, or a negative errno. */
+/* Returns a connected, blocking socket, or a negative errno. */
 static int connect_one(const struct addrinfo *a)
 {
     int fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->ai_protocol);

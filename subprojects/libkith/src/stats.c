@@ -1,8 +1,8 @@
-/* What the server's cores have done. */
+/* Reads the statistics of the server. */
 #include "connection.h"
 #include "kith.pb-c.h"
 
-/* n of them, that live until the next call; NULL when there is no memory. */
+/* An array of n items, which lives as long as the answer; NULL: no memory. */
 static void *array(struct kith *k, size_t n, size_t size)
 {
     return reply_arena_alloc(&k->arena, (n + 1) * size);

@@ -1,4 +1,5 @@
-/* What lies on the server's disk: collections and their segments, sealing, compacting, checking. */
+/* Calls on what the server has stored: reads a collection and its segments, seals, compacts, and
+ * checks checksums. */
 #include "connection.h"
 #include "kith.pb-c.h"
 

@@ -57,7 +57,7 @@ void fake_send(int fd, const void *bytes, size_t n)
     for (size_t done = 0; done < n;) {
         ssize_t sent = send(fd, (const char *)bytes + done, n - done, MSG_NOSIGNAL);
         if (sent <= 0)
-            return; /* the client is gone: what it saw is the test's business */
+            return; /* the client has closed; the test checks what it saw */
         done += (size_t)sent;
     }
 }
@@ -164,7 +164,7 @@ const char *fake_start(fake_script script, bool greets)
     snprintf(server.address, sizeof(server.address), "127.0.0.1:%d", ntohs(at.sin_port));
     server.script = script;
     server.greet = greets;
-    sigset_t all, before; /* signals are for the client alone */
+    sigset_t all, before; /* only the client's thread shall get signals */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     cr_assert_eq(pthread_create(&server.thread, NULL, serve, NULL), 0);

@@ -1,4 +1,5 @@
-/* Addresses in every form, ids in both, and servers that are not there. */
+/* Shows that addresses and ids are read in every form, and what the client does where no server
+ * listens. */
 #include "fake_server.h"
 
 #include <kith/kith.h>
@@ -48,7 +49,7 @@ Test(address, a_server_that_is_not_there_is_named)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(at);
-    /* bound but not listening: the port is refused for sure */
+    /* bound but not listening, so a connection is refused */
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     cr_assert_eq(bind(fd, (struct sockaddr *)&at, size), 0);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&at, &size), 0);

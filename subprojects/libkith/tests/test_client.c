@@ -1,5 +1,5 @@
-/* The client against servers made of scripts: what arrives whole, in pieces, out of order,
- * wrong, or not at all. */
+/* Runs the client against scripted servers. Answers arrive whole, in pieces, in another order, with
+ * errors, or not at all. */
 #include "fake_server.h"
 
 #include <kith/kith.h>
@@ -100,8 +100,8 @@ static void script_each(int fd)
         fake_send(fd, out, fake_points_make(out, &f.header, 2, 70, true, true));
 }
 
-/* Each is read 20 ms after it came. The kernel begins to stamp packets some time after it was asked
- * to: the first few may come without, and are 0. */
+/* Each answer is read 20 ms after it arrived. The kernel begins to stamp packets some time after it
+ * was asked to, so the first few answers may have time 0. */
 Test(client, the_kernel_tells_when_an_answer_came)
 {
     struct kith *k = open_good(fake_start(script_each, true));
@@ -109,7 +109,8 @@ Test(client, the_kernel_tells_when_an_answer_came)
     const int yes = 1;
     bool stamped = false;
     cr_assert_eq(setsockopt(kith_fd(k), SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof(yes)), 0);
-    cr_assert_eq(kith_received_ns(k), 0); /* nobody had asked when the greeting came */
+    /* SO_TIMESTAMPNS was not yet set when the hello was answered */
+    cr_assert_eq(kith_received_ns(k), 0);
     for (int i = 0; i < 100 && !stamped; i++) {
         const uint64_t sent = real_ns();
         cr_assert_gt(kith_start_search(k, &search_two), 0);
@@ -179,7 +180,7 @@ Test(client, answers_may_come_in_any_order)
         cr_assert_gt(ids[i], i > 0 ? ids[i - 1] : 0);
     }
     cr_assert_eq(kith_in_flight(k), OUT_OF_ORDER);
-    /* a synchronous call has to wait until all is collected */
+    /* a synchronous call is refused until all answers are collected */
     cr_assert_eq(kith_ping(k), -KITH_INVALID_ARGUMENT);
     for (int i = OUT_OF_ORDER - 1; i >= 0; i--) {
         cr_assert_eq(kith_next(k, -1, &reply), 1, "%s", kith_error(k));
@@ -193,7 +194,7 @@ Test(client, answers_may_come_in_any_order)
     fake_join();
 }
 
-/* Answers every second request at once; the others only when 300 have come. */
+/* Answers every second request at once, and the others when 300 have arrived. */
 static void script_late(int fd)
 {
     static struct fake_frame f;
@@ -339,7 +340,7 @@ Test(client, an_error_is_a_code_and_a_sentence_and_the_connection_goes_on)
     uint64_t count;
     cr_assert_eq(kith_count(k, "c", &count), -KITH_NOT_FOUND);
     cr_assert_str_eq(kith_error(k), "no collection is called 'c'");
-    cr_assert_eq(kith_drop(k, "c"), -KITH_INTERNAL); /* a code from the future */
+    cr_assert_eq(kith_drop(k, "c"), -KITH_INTERNAL); /* a code that this client does not know */
     cr_assert_str_neq(kith_error(k), "");
     cr_assert_eq(kith_ping(k), 0);
     struct kith_reply reply;
@@ -371,7 +372,7 @@ Test(client, a_broken_connection_is_reported_after_the_answers_that_came_before)
     for (int i = 0; i < 3; i++)
         cr_assert_gt(kith_start_search(k, &search_one), 0);
     cr_assert_eq(kith_flush(k), 0);
-    fake_join(); /* everything is sent and closed before the first look */
+    fake_join(); /* all is sent and closed before the client reads */
     cr_assert_eq(kith_next(k, -1, &reply), 1);
     cr_assert_eq(kith_next(k, -1, &reply), 1);
     cr_assert_eq(kith_next(k, -1, &reply), -KITH_DISCONNECTED);
@@ -399,7 +400,7 @@ Test(client, writing_to_a_server_that_is_gone_is_an_error_and_no_signal)
     kith_close(k);
 }
 
-/* Takes nothing, says why, and closes for writing; the client is still sending. */
+/* Reads nothing, sends a reason, and closes for writing while the client is still sending. */
 static void script_refuses(int fd)
 {
     struct kith_frame_header h = {.magic = KITH_MAGIC};
@@ -415,7 +416,7 @@ Test(client, what_the_server_says_of_the_whole_connection_is_the_error)
     static float rows[65536];
     static struct kith_id ids[32768];
     struct kith_points points = {.count = 32768, .ids = ids, .vectors = rows, .dim = 2};
-    points.count = 900; /* the fake takes 8 KiB of meta at most */
+    points.count = 900; /* the fake server accepts 8 KiB of meta at most */
     cr_assert_lt(kith_upsert(k, "c", &points), 0);
     cr_assert_not_null(strstr(kith_error(k), "no memory for this connection"), "%s", kith_error(k));
     cr_assert_lt(kith_ping(k), 0);
@@ -481,13 +482,13 @@ Test(client, requests_say_what_was_asked)
     struct kith_reply reply;
     cr_assert_eq(kith_next(k, -1, &reply), 1);
     cr_assert_eq(reply.code, -KITH_CANCELLED);
-    cr_assert_eq(kith_cancel(k, id), 0); /* too late, and no matter */
+    cr_assert_eq(kith_cancel(k, id), 0); /* too late, which is no error */
     kith_close(k);
     fake_join();
 }
 
-/* The server reads nothing for a while, then everything: the client has to queue,
- * and to read meanwhile. */
+/* The server reads nothing for a while, then everything. The client has to queue requests, and to
+ * read meanwhile. */
 static void script_slow(int fd)
 {
     static struct fake_frame f;
@@ -505,7 +506,7 @@ Test(client, a_slow_server_holds_up_nobody_who_only_starts_requests)
     static float rows[200 * 256];
     static struct kith_id ids[200];
     const struct kith_points points = {.count = 200, .ids = ids, .vectors = rows, .dim = 256};
-    for (int i = 0; i < 100; i++) /* 20 MB: far more than sockets hold */
+    for (int i = 0; i < 100; i++) /* 20 MB, far more than the buffers of the sockets hold */
         cr_assert_gt(kith_start_upsert(k, "c", &points), 0, "%s", kith_error(k));
     cr_assert_eq(kith_flush(k), 0);
     struct kith_reply reply;

@@ -1,5 +1,5 @@
-/* Servers that lie: every answer here must become an error with a sentence, and never a read
- * outside of what came. */
+/* Shows that each wrong answer becomes an error with a sentence, and that the client never reads
+ * beyond the bytes that arrived. */
 #include "fake_server.h"
 
 #include <kith/kith.h>
@@ -14,7 +14,7 @@ static const struct kith_search search_one = {
 
 static void (*lie)(uint8_t *out, size_t *n); /* set before the server starts */
 
-/* One honest answer, changed by the lie. */
+/* Sends one correct answer, changed by lie(). */
 static void script_lie(int fd)
 {
     static struct fake_frame f;
@@ -87,7 +87,7 @@ static void lie_no_vectors(uint8_t *out, size_t *n)
     *n = KITH_HEADER_BYTES + header_of(out)->meta_bytes;
 }
 
-/* Another message in place of the honest one. */
+/* Puts another message in place of the correct one. */
 static void points_replace(uint8_t *out, size_t *n, const Kith__Points *p)
 {
     struct kith_frame_header h = *header_of(out);
@@ -177,7 +177,7 @@ Test(hostile, an_answer_whose_parts_disagree_is_a_protocol_error)
     expect_lie_found(lie_payload_count, "the payloads and the ids");
 }
 
-/* -- greetings that go wrong -- */
+/* -- wrong answers to the hello -- */
 
 static struct fake_frame first;
 

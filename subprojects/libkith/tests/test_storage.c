@@ -1,5 +1,5 @@
-/* Segments, sealing and the check of the disk, against servers made of scripts: what is handed on,
- * and a cursor that comes back as it was. */
+/* Shows what the client passes on of segments, seals and checks of the disk, and that it sends a
+ * cursor back unchanged. */
 #include "fake_server.h"
 
 #include <kith/kith.h>
@@ -60,7 +60,7 @@ Test(storage, segments_come_when_they_are_asked_for)
     fake_join();
 }
 
-/* Two stretches; the second is only given for the cursor of the first. */
+/* Answers two requests; the second must have the cursor of the first answer. */
 static void script_verify(int fd)
 {
     static struct fake_frame f;
@@ -180,7 +180,7 @@ Test(storage, figures_come_core_by_core)
     cr_assert(s.reactors[1].busy_ns == 5 && s.reactors[1].stalls == 2 && s.reactors[1].backlog_rows == 9);
     const struct kith_search_times *t = s.reactors[1].searches;
     cr_assert(t->count == 2 && t->counts[1] == 1 && t->at_most_ns[1] == 200 &&
-              !t->exact); /* a count without a bound is left out */
+              !t->exact); /* a count without its bound is dropped */
     kith_close(k);
     fake_join();
 }

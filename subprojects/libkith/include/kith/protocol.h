@@ -1,16 +1,16 @@
-/* protocol.h -- the frame of Kith's native protocol, for both ends.
- * docs/protocol.md is its description.
+/* protocol.h -- the frame of Kith's native protocol, for client and server. docs/protocol.md
+ * describes it.
  *
  *   byte 0        4        6        8               16        20        24              32
- *        | magic  | op     | flags  | request id    | meta    | word    | block bytes   | meta ...
- *        | zeros | block ...
+ *        | magic  | op     | flags  | request id    | meta    | word    | block bytes   |
  *        | "KITH" | u16    | u16    | u64           | u32     | u32     | u64           |
- *        to 64   |
  *
- * All numbers are little-endian. The block begins at the next multiple of 64 bytes from the frame's
- * start (no zeros and no block when block bytes is 0) and the next frame begins right behind the
- * block, or right behind meta. `word` is the deadline in milliseconds in a request (0: none) and
- * the error code in a reply (0: fine). */
+ *   then | meta | zeros to a multiple of 64 | block
+ *
+ * All numbers are little-endian. The block begins at the next multiple of 64 bytes from the start
+ * of the frame. A frame whose `block bytes` is 0 has neither zeros nor a block. The next frame
+ * begins right behind the last byte. In a request `word` is the deadline in milliseconds (0: none),
+ * in a reply the error code (0: no error). */
 #pragma once
 
 #include <stdint.h>
@@ -21,7 +21,7 @@
 #define KITH_BLOCK_ALIGN      64
 #define KITH_META_BYTES_MAX   (64u << 20) /* of a request */
 #define KITH_DIM_MAX          65536       /* of a collection */
-#define KITH_K_MAX            10000       /* of a search, as the next one */
+#define KITH_K_MAX            10000       /* of a search */
 #define KITH_EF_MAX           10000
 #define KITH_PORT             7700
 #define KITH_HTTP_PORT        7701
@@ -38,7 +38,7 @@ enum kith_op {
     KITH_OP_GET = 9,
     KITH_OP_COUNT = 10,
     KITH_OP_SEARCH = 11,
-    /* gives up the request with this frame's request id; has no reply of its own */
+    /* gives up the request that has this frame's request id; has no reply of its own */
     KITH_OP_CANCEL = 12,
     KITH_OP_SEAL = 13,
     KITH_OP_COMPACT = 14,
@@ -55,7 +55,7 @@ enum kith_op {
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */
-#define KITH_FLAG_ERROR 2 /* meta is an Error */
+#define KITH_FLAG_ERROR 2 /* of a reply: meta is an Error */
 
 struct kith_frame_header {
     uint32_t magic;
