@@ -312,6 +312,29 @@ Test(integer, a_sort_that_is_ended_can_be_begun_again)
     }
 }
 
+/* When opening compared each value with those before it in its row, this took minutes. */
+Test(integer, a_row_of_many_values_opens_as_fast_as_many_rows)
+{
+    enum { VALUES = 400000 };
+    struct value *items = malloc(VALUES * sizeof(*items));
+    const struct field_values v = {items, VALUES, false, false};
+    struct column c, opened;
+    struct file f;
+    const char *why;
+    cr_assert(items);
+    for (uint32_t i = 0; i < VALUES; i++)
+        items[i] = (struct value){VALUE_INTEGER, .integer = i * UINT32_C(2654435761) % 1000000};
+    cr_assert_eq(column_create(column_kind_named("integer"), 0, &c), 0);
+    cr_assert_eq(column_append(&c, &v), 0);
+    cr_assert_eq(column_sort(&c, NULL), 0);
+    file_write(&f, &c);
+    cr_assert_eq(file_open(&f, 1, &opened, &why), 0);
+    column_destroy(&opened);
+    column_destroy(&c);
+    file_fini(&f);
+    free(items);
+}
+
 /* Any bytes from a disk are refused, or give a column that answers without reading elsewhere. */
 Test(integer, damaged_bytes_are_refused_or_harmless)
 {
