@@ -1,9 +1,9 @@
-/* filtered -- what a filtered search of one sealed segment costs by each plan, and which one the
- * planner takes: CPU time and recall by the share of rows that pass.
+/* filtered.c -- measures the CPU time and the recall of a filtered search in one sealed segment, by
+ * the share of rows that pass: for each plan, and for the plan that the planner chooses.
  *
- * A filter either has nothing to do with where rows lie (each row draws its value), or takes rows
- * along one direction (--sorted: rows are numbered by their place on it, and the filter takes a
- * range of numbers), so that a query's neighbours all pass, or none does. */
+ * The field of a row is its number, and the filter is a range of numbers. Either the numbers are
+ * drawn at random, independent of the vectors. Or (--sorted) rows are numbered by their position
+ * along one direction. Then all neighbours of most queries pass, or none of them. */
 #include "base/memory.h"
 #include "clock.h"
 #include "columns/column.h"

@@ -1,4 +1,5 @@
-# lib.sh -- functions that the scripts share: packages, build folders, compiling. Sourced by bash; changes to the top folder.
+# lib.sh -- functions that the scripts share: packages, build folders, compiling. A bash script
+# sources it. It changes to the top folder of the repository.
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$top"
 
@@ -15,7 +16,8 @@ packages_missing() {
   done
 }
 
-# packages_need KIND...: installs the missing packages, or prints the command for it if the user lacks the right.
+# packages_need KIND...: installs the missing packages. If the user may not, prints the command and
+# exits.
 packages_need() {
   local missing sudo=
   if ! command -v dpkg-query >/dev/null; then
@@ -37,7 +39,8 @@ packages_need() {
     { tail -n 20 "${TMPDIR:-/tmp}/kith-apt.log" >&2; say "apt-get failed: see above"; exit 1; }
 }
 
-# configure DIR MESON-OPTION...: sets up a build folder, anew if its options have changed.
+# configure DIR MESON-OPTION...: sets up a build folder; sets it up again if its options have
+# changed.
 configure() {
   local dir=$1
   shift

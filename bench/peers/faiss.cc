@@ -1,8 +1,8 @@
-// Faiss IndexHNSWFlat, as the distribution packages the library.
+// Faiss's IndexHNSWFlat, from the library of the distribution.
 //
-// IndexHNSW::search() clears a table of one byte a row at each call. Called with one query at a time that would cost Faiss more
-// than its walk, so the table and the distance computer are kept here from query to query, as its own batch search keeps them;
-// the walk itself is Faiss's HNSW::search().
+// IndexHNSW::search() clears a table of one byte a row at each call. With one query a call this
+// would take longer than the walk. So this file keeps the table and the distance computer from
+// query to query, as Faiss's own batch search does. The walk is Faiss's HNSW::search().
 #include "peer.h"
 
 #include <cstdio>
@@ -21,7 +21,8 @@
 namespace
 {
 
-// The walk wants smaller to be nearer; inner products are the other way round.
+// The walk takes a smaller number for a nearer row. With inner products a larger one is nearer, so
+// they are negated.
 struct Negated : faiss::DistanceComputer {
     std::unique_ptr<faiss::DistanceComputer> inner;
 
@@ -72,7 +73,7 @@ unsigned refine_ks(const void *, double *)
     return 0;
 }
 
-// What searches keep from query to query.
+// Makes the table and the distance computer that searches keep from query to query.
 void prepare(Index *x, const struct peer_build *b)
 {
     x->visited = std::make_unique<faiss::VisitedTable>((int)b->count);
@@ -89,7 +90,8 @@ void *build(const struct peer_build *b)
         auto metric = b->metric == PEER_L2 ? faiss::METRIC_L2 : faiss::METRIC_INNER_PRODUCT;
         x->graph = std::make_unique<faiss::IndexHNSWFlat>((int)b->dim, (int)b->m, metric);
         x->graph->hnsw.efConstruction = (int)b->ef_construct;
-        x->graph->add(b->count, b->vectors); // in one call: in pieces it would order the layers differently
+        // in one call, because Faiss inserts the rows of a call layer by layer
+        x->graph->add(b->count, b->vectors);
         prepare(x.get(), b);
         b->progress(b->arg, b->count);
         return x.release();
@@ -106,8 +108,8 @@ int search(void *index, const float *query, const struct peer_search *s, uint32_
     try {
         x->distances.resize(k);
         x->labels.resize(k);
-        x->graph->hnsw.efSearch =
-            (int)s->ef; // 1.7.3 takes the width of the walk from here, whatever its parameters say
+        // Faiss 1.7.3 reads the beam from here and not from the search parameters
+        x->graph->hnsw.efSearch = (int)s->ef;
         x->distance->set_query(query);
         faiss::maxheap_heapify(k, x->distances.data(), x->labels.data());
         x->graph->hnsw.search(*x->distance, k, x->labels.data(), x->distances.data(), *x->visited);
@@ -159,7 +161,7 @@ void *load(const char *path, const struct peer_build *b)
         prepare(x.get(), b);
         return x.release();
     } catch (const std::exception &) {
-        return nullptr; // there is none yet
+        return nullptr; // no file is there yet
     }
 }
 

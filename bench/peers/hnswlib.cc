@@ -1,6 +1,7 @@
-// hnswlib, used as its own examples use it. It is header-only, so it is compiled here, with everything this machine has.
+// hnswlib, used as its examples use it. It has headers only, so this file compiles it, with all
+// instructions of this machine.
 //
-// Its set of visited rows is pooled and survives from one query to the next, so that one call a query costs it nothing extra.
+// hnswlib keeps its visited sets in a pool. So one query a call costs no more than many.
 #include "peer.h"
 
 #include <atomic>
@@ -43,11 +44,11 @@ unsigned refine_ks(const void *, double *)
     return 0;
 }
 
-// Several threads as its examples do it: each takes the next row.
+// Adds rows from several threads, as the examples of hnswlib do: each thread takes the next row.
 void add_rows(Index *x, const struct peer_build *b)
 {
     std::atomic<uint32_t> next{1};
-    x->graph->addPoint(b->vectors, 0); // an empty graph has no entry: the first row comes alone
+    x->graph->addPoint(b->vectors, 0); // alone, because it becomes the entry of the graph
     auto work = [&](bool tells) {
         for (uint32_t row; (row = next.fetch_add(1)) < b->count;) {
             x->graph->addPoint(b->vectors + (size_t)row * b->dim, row);
@@ -89,7 +90,7 @@ int search(void *index, const float *query, const struct peer_search *s, uint32_
     auto *x = static_cast<Index *>(index);
     try {
         x->graph->setEf(s->ef);
-        auto found = x->graph->searchKnn(query, s->k); // the farthest on top
+        auto found = x->graph->searchKnn(query, s->k); // a heap with the farthest row on top
         int count = (int)found.size();
         for (int i = count - 1; i >= 0; i--, found.pop())
             ret_rows[i] = (uint32_t)found.top().second;
@@ -103,8 +104,10 @@ int search(void *index, const float *query, const struct peer_search *s, uint32_
 struct peer_memory memory(const void *index)
 {
     const auto &g = *static_cast<const Index *>(index)->graph;
-    uint64_t sum = g.max_elements_ * (g.size_data_per_element_ + sizeof(char *)); // rows, and the list of upper layers
-    sum += g.max_elements_ * (sizeof(std::mutex) + sizeof(int));                  // a lock and a level for each row
+    // rows, and pointers to the links of their upper layers
+    uint64_t sum = g.max_elements_ * (g.size_data_per_element_ + sizeof(char *));
+    // a lock and a level for each row
+    sum += g.max_elements_ * (sizeof(std::mutex) + sizeof(int));
     for (size_t i = 0; i < g.cur_element_count; i++)
         sum += (uint64_t)g.element_levels_[i] * g.size_links_per_element_;
     return {sum, 0};
@@ -133,7 +136,7 @@ void *load(const char *path, const struct peer_build *b)
         x->graph = std::make_unique<hnswlib::HierarchicalNSW<float>>(x->space.get(), path);
         return x.release();
     } catch (const std::exception &) {
-        return nullptr; // there is none yet
+        return nullptr; // no file is there yet
     }
 }
 

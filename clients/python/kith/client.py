@@ -252,7 +252,7 @@ class Client:
             self._call(wire.OP_SEAL, wire.field_bytes(1, arguments.text(name, "the name")))
 
     def compact(self, name: str) -> None:
-        """Rewrites segments without deleted rows and merges small ones. Returns when that is done,
+        """Rewrites segments to leave out dead rows, and merges small ones. Returns when that is done,
         however long it takes."""
         with self._connection.patience():
             self._call(wire.OP_COMPACT, wire.field_bytes(1, arguments.text(name, "the name")))
