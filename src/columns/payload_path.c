@@ -2,6 +2,7 @@
  * is looked for only in the value of that key. */
 #include "columns/payload_path.h"
 #include "base/text/json_scan.h"
+#include "columns/column.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +10,15 @@
 
 #define NUMBER_MAX     128 /* bytes of a number; a longer one is no value */
 #define FIELDS_AT_ONCE 16
+#define VALUES_AT_ONCE 256 /* values that a predicate tests in one call */
+
+/* One field of one payload that is read. */
+struct reading {
+    struct payload_reader *r;
+    uint32_t takes;
+    struct field_values v;
+    const struct predicate *p; /* tests the values as they come; NULL: all are kept */
+};
 
 void payload_reader_fini(struct payload_reader *r)
 {
@@ -99,17 +109,32 @@ static bool is_key(struct json_slice quoted, const char *key, size_t size)
 
 /* -- values -- */
 
-static int add_item(struct payload_reader *r, struct value v)
+static bool passes(const struct reading *x)
 {
-    if (r->count == r->capacity) {
+    return x->p->kind->passes(x->p, &x->v);
+}
+
+/* 1: a value passed, and no more are needed; 0; -ENOMEM; -EOVERFLOW. */
+static int add_item(struct reading *x, struct value item)
+{
+    struct payload_reader *r = x->r;
+    if (x->v.count == (x->p ? VALUES_AT_ONCE : PAYLOAD_VALUES_MAX)) {
+        if (!x->p)
+            return -EOVERFLOW;
+        if (passes(x))
+            return 1;
+        x->v.count = 0;
+        r->text_size = 0;
+    }
+    if (x->v.count == r->capacity) {
         const uint32_t capacity = r->capacity ? 2 * r->capacity : 8;
         struct value *grown = realloc(r->items, capacity * sizeof(*grown));
         if (!grown)
             return -ENOMEM;
-        r->items = grown;
+        x->v.items = r->items = grown;
         r->capacity = capacity;
     }
-    r->items[r->count++] = v;
+    r->items[x->v.count++] = item;
     return 0;
 }
 
@@ -172,42 +197,49 @@ static enum value_type type_of(char first)
     }
 }
 
+static void scan_begin(const struct reading *x, struct json_scan *s, struct json_slice text)
+{
+    json_scan_begin(s, text.text, text.size);
+    json_scan_set_pause(s, x->r->pause);
+}
+
 /* One value, if it is of a type that is taken. */
-static int take_item(struct payload_reader *r, struct json_slice s, uint32_t takes, struct field_values *v)
+static int take_item(struct reading *x, struct json_slice s)
 {
     struct value item = {.type = type_of(s.text[0])};
-    v->has_null |= s.text[0] == 'n';
-    if (item.type == VALUE_NULL || (item.type == VALUE_FLOAT && !number_value(s, &item)) || !(takes & 1u << item.type))
+    x->v.has_null |= s.text[0] == 'n';
+    if (item.type == VALUE_NULL || (item.type == VALUE_FLOAT && !number_value(s, &item)) ||
+        !(x->takes & 1u << item.type))
         return 0;
     if (item.type == VALUE_BOOL)
         item.boolean = s.text[0] == 't';
     else if (item.type == VALUE_STRING)
-        item = string_value(r, s);
+        item = string_value(x->r, s);
     else if (item.type == VALUE_OBJECT) {
         item.string.bytes = s.text;
         item.string.size = s.size;
     }
-    return add_item(r, item);
+    return add_item(x, item);
 }
 
 /* Takes the value at the end of a path: a scalar, or the elements of an array. */
-static int take_value(struct payload_reader *r, struct json_slice s, uint32_t takes, struct field_values *v)
+static int take_value(struct reading *x, struct json_slice s)
 {
     struct json_scan scan;
     struct json_slice element;
     if (s.text[0] != '[') {
-        v->is_empty = v->is_empty && s.text[0] == 'n';
-        return take_item(r, s, takes, v);
+        x->v.is_empty = x->v.is_empty && s.text[0] == 'n';
+        return take_item(x, s);
     }
-    json_scan_begin(&scan, s.text, s.size);
+    scan_begin(x, &scan, s);
     if (!json_scan_open(&scan, '['))
         return 0;
     int rc = 0;
     for (bool first = true; rc == 0 && json_scan_element(&scan, first, &element) > 0; first = false) {
-        v->is_empty = false;
-        rc = take_item(r, element, takes, v);
+        x->v.is_empty = false;
+        rc = take_item(x, element);
     }
-    return rc;
+    return scan.stopped ? scan.stopped : rc;
 }
 
 /* -- paths -- */
@@ -228,53 +260,61 @@ static struct step first_step(const char *path)
     return s;
 }
 
-/* The value of a key of an object; text NULL: there is none. The text is valid JSON. */
-static struct json_slice find_key(struct json_slice object, const struct step *step)
+/* Finds the value of a key of an object; text NULL: there is none. The text is valid JSON. 0, or
+ * what the pause returned. */
+static int find_key(const struct reading *x, struct json_slice object, const struct step *step, struct json_slice *ret)
 {
     struct json_scan scan;
-    struct json_slice key, value, found = {0};
-    json_scan_begin(&scan, object.text, object.size);
+    struct json_slice key, value;
+    *ret = (struct json_slice){0};
+    scan_begin(x, &scan, object);
     if (object.text[0] != '{' || !json_scan_open(&scan, '{'))
-        return found;
+        return 0;
     for (bool first = true; json_scan_member(&scan, first, &key, &value) > 0; first = false)
         if (is_key(key, step->key, step->size))
-            found = value;
-    return found;
+            *ret = value;
+    return scan.stopped;
+}
+
+static int walk(struct reading *x, struct json_slice at, const struct step *step);
+
+static int walk_key(struct reading *x, struct json_slice object, const struct step *step)
+{
+    struct json_slice value;
+    const int rc = find_key(x, object, step, &value);
+    return rc == 0 && value.text ? walk(x, value, step) : rc;
 }
 
 /* Follows the rest of a path from the value of its first steps. The recursion is as deep as the
  * path, which is short. */
-static int walk(struct payload_reader *r, struct json_slice at, const struct step *step, uint32_t takes,
-                struct field_values *v)
+static int walk(struct reading *x, struct json_slice at, const struct step *step)
 {
     struct json_scan scan;
     struct json_slice element;
-    if (!at.text)
-        return 0;
     if (!step->rest)
-        return step->each && at.text[0] != '[' ? 0 : take_value(r, at, takes, v);
+        return step->each && at.text[0] != '[' ? 0 : take_value(x, at);
     const struct step next = first_step(step->rest);
     if (!step->each)
-        return walk(r, find_key(at, &next), &next, takes, v);
-    json_scan_begin(&scan, at.text, at.size);
+        return walk_key(x, at, &next);
+    scan_begin(x, &scan, at);
     if (at.text[0] != '[' || !json_scan_open(&scan, '['))
         return 0;
     int rc = 0;
     for (bool first = true; rc == 0 && json_scan_element(&scan, first, &element) > 0; first = false)
-        rc = walk(r, find_key(element, &next), &next, takes, v);
-    return rc;
+        rc = walk_key(x, element, &next);
+    return scan.stopped ? scan.stopped : rc;
 }
 
 /* Finds the value of the first key of each path. All are missing when the
- * payload is no JSON object. */
-static void find_first(const struct step *steps, size_t count, const void *payload, size_t size, struct json_slice *ret)
+ * payload is no JSON object. 0, or what the pause returned. */
+static int find_first(const struct payload_reader *r, const struct step *steps, size_t count, const void *payload,
+                      size_t size, struct json_slice *ret)
 {
     struct json_scan scan;
     struct json_slice key, value;
     memset(ret, 0, count * sizeof(*ret));
-    if (size > PAYLOAD_FIELDS_MAX)
-        return;
     json_scan_begin(&scan, payload, size);
+    json_scan_set_pause(&scan, r->pause);
     int rc = json_scan_open(&scan, '{') ? 1 : -1;
     for (bool first = true; rc > 0; first = false) {
         rc = json_scan_member(&scan, first, &key, &value);
@@ -284,29 +324,42 @@ static void find_first(const struct step *steps, size_t count, const void *paylo
     }
     if (rc < 0 || !json_scan_end(&scan))
         memset(ret, 0, count * sizeof(*ret));
+    return scan.stopped;
 }
 
-static int read_field(struct payload_reader *r, struct json_slice at, const struct step *step, uint32_t takes,
-                      struct field_values *ret)
+static int read_field(struct reading *x, struct json_slice at, const struct step *step)
 {
-    *ret = (struct field_values){.is_empty = true};
-    r->count = 0;
+    struct payload_reader *r = x->r;
+    x->v = (struct field_values){.items = r->items, .is_empty = true};
     r->text_size = 0;
-    int rc = at.text ? reserve_text(r, at.size) : 0;
-    if (rc == 0)
-        rc = walk(r, at, step, takes, ret);
-    ret->items = r->items;
-    ret->count = r->count;
-    return rc;
+    if (!at.text)
+        return 0;
+    const int rc = x->takes & 1u << VALUE_STRING ? reserve_text(r, at.size) : 0;
+    return rc == 0 ? walk(x, at, step) : rc;
 }
 
 int payload_read(struct payload_reader *r, const struct payload_field *field, const void *payload, size_t size,
                  struct field_values *ret)
 {
     struct json_slice at;
+    struct reading x = {.r = r, .takes = field->takes};
     const struct step step = first_step(field->path);
-    find_first(&step, 1, payload, size, &at);
-    return read_field(r, at, &step, field->takes, ret);
+    int rc = find_first(r, &step, 1, payload, size, &at);
+    if (rc == 0)
+        rc = read_field(&x, at, &step);
+    *ret = x.v;
+    return rc;
+}
+
+int payload_passes(struct payload_reader *r, const struct predicate *p, const void *payload, size_t size)
+{
+    struct json_slice at;
+    struct reading x = {.r = r, .takes = p->kind->takes, .p = p};
+    const struct step step = first_step(p->path);
+    int rc = find_first(r, &step, 1, payload, size, &at);
+    if (rc == 0)
+        rc = read_field(&x, at, &step);
+    return rc == 0 ? passes(&x) : rc;
 }
 
 int payload_read_all(struct payload_reader *r, const struct payload_field *fields, size_t count, const void *payload,
@@ -319,12 +372,14 @@ int payload_read_all(struct payload_reader *r, const struct payload_field *field
         const size_t n = count - from < FIELDS_AT_ONCE ? count - from : FIELDS_AT_ONCE;
         for (size_t i = 0; i < n; i++)
             steps[i] = first_step(fields[from + i].path);
-        find_first(steps, n, payload, size, at);
+        rc = find_first(r, steps, n, payload, size, at);
         for (size_t i = 0; rc == 0 && i < n; i++) {
-            struct field_values v;
-            rc = read_field(r, at[i], &steps[i], fields[from + i].takes, &v);
+            struct reading x = {.r = r, .takes = fields[from + i].takes};
+            rc = read_field(&x, at[i], &steps[i]);
             if (rc == 0)
-                rc = each(arg, from + i, &v);
+                rc = each(arg, from + i, &x.v);
+            else if (rc == -EOVERFLOW)
+                rc = 0;
         }
     }
     return rc;

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAYLOAD_AT_ONCE ((uint32_t)128 << 10)
 #define MEMORY_RETRY_NS ((uint64_t)10000000)
 #define APPLY_MAX       256 /* records applied without a pause */
 /* vector values applied without a pause: 0.1 to 0.2 ms, because each row is coded and put into a
@@ -186,19 +185,20 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
     return 0;
 }
 
-/* Applies up to max records, for which the id map and the remote deletes have room. Stops before a
- * second long payload. Does not wait, because another write would use that room. */
+/* Applies up to max records, for which the id map and the remote deletes have room. Stops before the
+ * payloads are longer than PAYLOAD_AT_ONCE together. Does not wait, because another write would use that room. */
 static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)
 {
     struct record_part parts[WRITE_PARTS];
     struct record r;
+    uint64_t bytes = 0;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < max; i++) {
         write_records_at(u->write, u->at, parts, &r);
-        const bool has_payload = r.part_count == WRITE_PARTS;
         const bool is_first = i == 0 && first->bytes;
-        if (i > 0 && has_payload && parts[1].size > PAYLOAD_AT_ONCE)
+        bytes += r.part_count == WRITE_PARTS ? parts[1].size : 0;
+        if (i > 0 && bytes > PAYLOAD_AT_ONCE)
             break;
         if (is_first)
             parts[1].bytes = first->bytes;

@@ -1,5 +1,6 @@
 /* test_payload_path.c -- fields out of payloads: the meaning of each kind of path, then random
  * documents against the trees that Jansson reads. */
+#include "columns/column.h"
 #include "columns/payload_path.h"
 
 #include "failing_memory.h"
@@ -124,17 +125,161 @@ Test(payload_path, two_is_an_integer_and_two_point_nought_is_not)
     payload_reader_fini(&r);
 }
 
-Test(payload_path, large_payloads_have_no_fields)
+/* -- long payloads -- */
+
+#define LONG ((size_t)2 << 20)
+
+struct pauses {
+    unsigned count, stop_at; /* the call that returns -ECANCELED; 0: none */
+};
+
+static int count_pause(void *arg)
 {
+    struct pauses *p = arg;
+    return ++p->count == p->stop_at ? -ECANCELED : 0;
+}
+
+/* {"pad":"xx...","a":[{"b":7}]}, of LONG bytes; pad: what "xx..." is made of */
+static char *long_payload(char pad)
+{
+    static const char begin[] = "{\"pad\":[1,2,\"\", \"", end[] = "\"],\"a\":[{\"b\":7}]}";
+    const size_t begins = sizeof(begin) - 1, ends = sizeof(end) - 1;
+    char *payload = malloc(LONG);
+    memset(payload, pad, LONG);
+    memcpy(payload, begin, begins);
+    memcpy(payload + LONG - ends, end, ends);
+    if (pad == ' ') { /* no string, but space before a number */
+        payload[begins - 1] = ' ';
+        payload[LONG - ends] = '8';
+    }
+    return payload;
+}
+
+Test(payload_path, long_payloads_are_read_with_pauses_of_16_kib)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        char *payload = long_payload("x "[i]);
+        struct pauses pauses = {0};
+        const struct pause pause = {count_pause, &pauses};
+        struct payload_reader r = {.pause = &pause};
+        struct field_values v;
+        cr_assert_eq(payload_read(&r, FIELD("a[].b"), payload, LONG, &v), 0);
+        cr_assert(v.count == 1 && v.items[0].integer == 7);
+        cr_assert_geq(pauses.count, (LONG >> 14) - 1);
+        cr_assert_leq(pauses.count, (LONG >> 14) + 1);
+        free(payload);
+        payload_reader_fini(&r);
+    }
+}
+
+Test(payload_path, short_payloads_are_read_without_a_pause)
+{
+    struct pauses pauses = {0};
+    const struct pause pause = {count_pause, &pauses};
+    struct payload_reader r = {.pause = &pause};
+    struct field_values v;
+    char payload[4096];
+    memset(payload, ' ', sizeof(payload));
+    memcpy(payload, "{\"a\":[1,2]}", 11);
+    cr_assert_eq(payload_read(&r, FIELD("a"), payload, sizeof(payload), &v), 0);
+    cr_assert_eq(pauses.count, 0);
+    payload_reader_fini(&r);
+}
+
+/* {"a":[{"b":[0,1,2,...]}]} */
+static char *many_values(unsigned count, size_t *ret_size)
+{
+    char *text = malloc((size_t)count * 8 + 64), *at = text;
+    at += sprintf(at, "{\"a\":[{\"b\":[");
+    for (unsigned i = 0; i < count; i++)
+        at += sprintf(at, "%s%u", i ? "," : "", i);
+    at += sprintf(at, "]}]}");
+    *ret_size = (size_t)(at - text);
+    return text;
+}
+
+static int count_values(void *arg, size_t i, const struct field_values *v)
+{
+    ++*(unsigned *)arg;
+    cr_assert_eq(v->count, i == 0 ? PAYLOAD_VALUES_MAX : 0);
+    return 0;
+}
+
+Test(payload_path, a_scan_stops_at_whatever_pause_says_so)
+{
+    size_t size;
+    char *payload = many_values(PAYLOAD_VALUES_MAX, &size);
+    for (unsigned stop_at = 1;; stop_at++) {
+        struct pauses pauses = {.stop_at = stop_at};
+        const struct pause pause = {count_pause, &pauses};
+        struct payload_reader r = {.pause = &pause};
+        struct field_values v;
+        const int rc = payload_read(&r, FIELD("a[].b"), payload, size, &v);
+        cr_assert_eq(rc, pauses.count >= stop_at ? -ECANCELED : 0, "pause %u", stop_at);
+        /* at once: nothing is read behind the pause */
+        cr_assert_leq(pauses.count, stop_at);
+        if (rc == 0)
+            cr_assert_eq(v.count, PAYLOAD_VALUES_MAX);
+        payload_reader_fini(&r);
+        if (rc == 0)
+            break;
+    }
+    free(payload);
+}
+
+static uint64_t wanted;
+static bool has_wanted(const struct predicate *p, const struct field_values *v)
+{
+    for (uint32_t i = 0; i < v->count; i++)
+        if (v->items[i].type == VALUE_INTEGER && v->items[i].integer == (int64_t)wanted)
+            return true;
+    return p->op == PREDICATE_NULL ? v->has_null : p->op == PREDICATE_EMPTY && v->is_empty;
+}
+static const struct column_kind finds_wanted = {.name = "finds", .takes = EVERYTHING, .passes = has_wanted};
+
+Test(payload_path, a_field_of_too_many_values_has_no_column_and_can_be_tested)
+{
+    size_t size;
+    char *payload = many_values(PAYLOAD_VALUES_MAX + 1, &size);
+    const struct payload_field both[] = {{"a[].b", EVERYTHING}, {"a.c", EVERYTHING}};
+    struct predicate p = {.op = PREDICATE_EQ, .kind = &finds_wanted, .path = "a[].b"};
     struct payload_reader r = {0};
     struct field_values v;
-    char *payload = malloc(PAYLOAD_FIELDS_MAX + 1);
-    memset(payload, ' ', PAYLOAD_FIELDS_MAX + 1);
-    memcpy(payload, "{\"a\":5}", 7);
-    cr_assert_eq(payload_read(&r, FIELD("a"), payload, PAYLOAD_FIELDS_MAX, &v), 0);
-    cr_assert_eq(v.count, 1);
-    cr_assert_eq(payload_read(&r, FIELD("a"), payload, PAYLOAD_FIELDS_MAX + 1, &v), 0);
-    cr_assert(v.count == 0 && v.is_empty);
+    unsigned calls = 0;
+    cr_assert_eq(payload_read(&r, FIELD("a[].b"), payload, size, &v), -EOVERFLOW);
+    const uint64_t there[] = {0, 255, 256, 257, PAYLOAD_VALUES_MAX - 1, PAYLOAD_VALUES_MAX};
+    for (size_t i = 0; i < ARRAY_LEN(there); i++) {
+        wanted = there[i];
+        cr_assert_eq(payload_passes(&r, &p, payload, size), 1, "%zu", i);
+    }
+    wanted = PAYLOAD_VALUES_MAX + 1;
+    cr_assert_eq(payload_passes(&r, &p, payload, size), 0);
+    p.op = PREDICATE_EMPTY;
+    cr_assert_eq(payload_passes(&r, &p, payload, size), 0);
+    p.op = PREDICATE_NULL;
+    cr_assert_eq(payload_passes(&r, &p, payload, size), 0);
+    /* the other field is still read */
+    cr_assert_eq(payload_read_all(&r, both, 2, payload, size, count_values, &calls), 0);
+    cr_assert_eq(calls, 1);
+    free(payload);
+
+    payload = many_values(PAYLOAD_VALUES_MAX, &size);
+    cr_assert_eq(payload_read_all(&r, both, 2, payload, size, count_values, &calls), 0);
+    cr_assert_eq(calls, 3);
+    free(payload);
+    payload_reader_fini(&r);
+}
+
+Test(payload_path, a_null_behind_many_values_is_seen)
+{
+    size_t size;
+    char *payload = many_values(1000, &size);
+    struct predicate p = {.op = PREDICATE_NULL, .kind = &finds_wanted, .path = "a[].b"};
+    struct payload_reader r = {0};
+    wanted = UINT64_MAX;
+    cr_assert_eq(payload_passes(&r, &p, payload, size), 0);
+    memcpy(payload + size - 4, ",null]}]}", 10);
+    cr_assert_eq(payload_passes(&r, &p, payload, size + 5), 1);
     free(payload);
     payload_reader_fini(&r);
 }

@@ -14,7 +14,8 @@
 /* bytes; some payloads have half to one and a half of it: the log copies the shorter ones and
  * borrows the longer ones (record.h) */
 #define PLAIN_MEDIUM 2048
-#define SMALL        8 /* most values are in [-SMALL, SMALL) */
+#define PLAIN_MANY   30000 /* a batch with a few of these fills more than one block of the log */
+#define SMALL        8     /* most values are in [-SMALL, SMALL) */
 
 static uint64_t mix(uint64_t x)
 {
@@ -161,8 +162,7 @@ static uint32_t plain_size(uint64_t id, uint32_t version)
 {
     uint64_t x = (id * 31 + version) * 0x9e3779b97f4a7c15u >> 32;
     if (x % 256 == 0)
-        /* a batch with a few of these fills more than one block of the log */
-        return PAYLOAD_MAX;
+        return x % 2048 == 0 ? PAYLOAD_MAX : PLAIN_MANY;
     if (x % 16 == 1)
         return PLAIN_MEDIUM / 2 + (uint32_t)(x / 16 % PLAIN_MEDIUM);
     return x % 3 == 0 ? 0 : (uint32_t)(x / 3 % PLAIN_MAX);

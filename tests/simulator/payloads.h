@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAYLOAD_MAX    30000 /* bytes */
-#define PAYLOAD_VALUES 4     /* whole numbers of one field */
-#define PAYLOAD_PATH   32    /* bytes of a field's path */
+#define PAYLOAD_MAX    140000 /* bytes; a column lags behind so long a payload */
+#define PAYLOAD_VALUES 4      /* whole numbers of one field */
+#define PAYLOAD_PATH   32     /* bytes of a field's path */
 
 struct payloads {
     bool json;

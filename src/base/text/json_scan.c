@@ -6,21 +6,45 @@
 
 #include <string.h>
 
+#define BYTES_PER_PAUSE ((size_t)16 << 10)
+
 static bool fail(struct json_scan *s, const char *problem)
 {
     s->problem = problem;
     return false;
 }
 
-/* The next byte, or 0 at the end. A byte 0 is not allowed anywhere in JSON. */
-static char peek(const struct json_scan *s)
+static size_t next_limit(const struct json_scan *s)
 {
-    return s->at < s->in.size ? s->in.text[s->at] : 0;
+    return s->in.size - s->at > BYTES_PER_PAUSE ? s->at + BYTES_PER_PAUSE : s->in.size;
+}
+
+/* Pauses in the middle of the text, and sets the next limit. False: the text ends here. */
+static bool pause_at_limit(struct json_scan *s)
+{
+    if (s->at >= s->in.size)
+        return false;
+    s->stopped = pause_here(s->pause);
+    if (s->stopped)
+        s->in.size = s->at;
+    s->limit = next_limit(s);
+    return s->at < s->limit;
+}
+
+static inline bool has_more(struct json_scan *s)
+{
+    return s->at < s->limit || pause_at_limit(s);
+}
+
+/* The next byte, or 0 at the end. A byte 0 is not allowed anywhere in JSON. */
+static char peek(struct json_scan *s)
+{
+    return has_more(s) ? s->in.text[s->at] : 0;
 }
 
 static void skip_space(struct json_scan *s)
 {
-    while (s->at < s->in.size && memchr(" \t\r\n", s->in.text[s->at], 4))
+    while (has_more(s) && memchr(" \t\r\n", s->in.text[s->at], 4))
         s->at++;
 }
 
@@ -91,7 +115,7 @@ static bool string(struct json_scan *s)
 {
     if (!take(s, '"'))
         return fail(s, "a \" is missing");
-    while (s->at < s->in.size) {
+    while (has_more(s)) {
         unsigned char c = (unsigned char)s->in.text[s->at];
         if (c < 0x20)
             return fail(s, "a control character in a string");
@@ -219,12 +243,20 @@ bool json_scan_value(struct json_scan *s, struct json_slice *ret)
 bool json_scan_end(struct json_scan *s)
 {
     skip_space(s);
+    if (s->stopped)
+        return fail(s, "the scan was stopped");
     return s->at == s->in.size || fail(s, "something follows the value");
 }
 
 void json_scan_begin(struct json_scan *s, const char *text, size_t size)
 {
-    *s = (struct json_scan){.in = {text, size}};
+    *s = (struct json_scan){.in = {text, size}, .limit = size};
+}
+
+void json_scan_set_pause(struct json_scan *s, const struct pause *pause)
+{
+    s->pause = pause;
+    s->limit = next_limit(s);
 }
 
 bool json_is_valid(const char *text, size_t size)

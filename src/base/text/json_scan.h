@@ -6,6 +6,8 @@
  * nothing is converted. The text need not end with 0. */
 #pragma once
 
+#include "base/pause.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,12 +20,18 @@ struct json_slice { /* a borrowed part of the text */
 
 struct json_scan {
     struct json_slice in;
-    size_t at; /* offset of the next byte; after a failure, of the wrong one */
+    size_t at;    /* offset of the next byte; after a failure, of the wrong one */
+    size_t limit; /* offset at which the scan pauses; at the latest the end */
     unsigned depth;
     const char *problem; /* after a failure: what is wrong at that byte */
+    const struct pause *pause;
+    int stopped; /* what the pause returned, if not 0 */
 };
 
 void json_scan_begin(struct json_scan *s, const char *text, size_t size);
+/* Pauses every 16 KiB from here on, which is 50 us of work. When the pause returns an error, the
+ * text ends there, and `stopped` is that error: what was read last may be cut off. */
+void json_scan_set_pause(struct json_scan *s, const struct pause *pause);
 /* Reads the next value, without the white space around it. False: it is not JSON. */
 bool json_scan_value(struct json_scan *s, struct json_slice *ret);
 /* Whether only white space is left. */

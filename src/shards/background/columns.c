@@ -66,7 +66,7 @@ static bool may_build(const struct segment *g)
 static bool lacks_some(const struct segment *g, const struct schema *schema)
 {
     for (size_t i = 0; i < schema->field_count; i++)
-        if (column_kind_of(schema->fields[i].kind) && !segment_column_find(g, schema->fields[i].number))
+        if (column_kind_of(schema->fields[i].kind) && segment_column_is_due(g, schema->fields[i].number))
             return true;
     return false;
 }
@@ -85,8 +85,8 @@ static int build_all(struct shard *s, struct segment *g)
     return rc;
 }
 
-/* A column for which there is no memory, or that would have too many values, is left out: filters
- * read payloads until the shard changes again and the column is tried again. */
+/* Without memory for a column, filters read payloads until the shard changes again and the column is
+ * tried again. */
 static int build_granted(struct shard *s, struct segment *g)
 {
     struct memory_work work;
@@ -96,7 +96,7 @@ static int build_granted(struct shard *s, struct segment *g)
             rc = build_all(s, g);
         memory_work_end(s->store, &work);
     }
-    return rc == -ENOMEM || rc == -EOVERFLOW ? 0 : rc;
+    return rc == -ENOMEM ? 0 : rc;
 }
 
 static int share_in(struct shard *s, struct segment *g)
@@ -104,7 +104,7 @@ static int share_in(struct shard *s, struct segment *g)
     if (g->state != SEGMENT_SEALED || g->sharing.borrowed || !g->sharing.everywhere)
         return 0;
     for (struct segment_column *c = g->columns.first; c; c = c->next) {
-        if (c->shared)
+        if (c->shared || c->state != COLUMN_READY)
             continue;
         c->told = true;
         segment_column_hold(c);

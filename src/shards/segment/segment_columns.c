@@ -10,12 +10,24 @@
 #define BYTES_PER_PAUSE 8192 /* of payloads that are read without a pause: 25 us, or one payload */
 #define ROW_BYTES       256  /* a row costs as much as so many bytes of payload, beside its own */
 
+static struct segment_column *find_any(const struct segment *s, uint16_t field)
+{
+    struct segment_column *c = s->columns.first;
+    while (c && c->column.field != field)
+        c = c->next;
+    return c;
+}
+
 struct segment_column *segment_column_find(const struct segment *s, uint16_t field)
 {
-    for (struct segment_column *c = s->columns.first; c; c = c->next)
-        if (c->column.field == field && c->column.rows >= s->rows.count)
-            return c;
-    return NULL;
+    struct segment_column *c = find_any(s, field);
+    return c && c->state == COLUMN_READY ? c : NULL;
+}
+
+bool segment_column_is_due(const struct segment *s, uint16_t field)
+{
+    const struct segment_column *c = find_any(s, field);
+    return !c || c->state == COLUMN_LAGS;
 }
 
 static void destroy(struct segment_column *c)
@@ -132,15 +144,20 @@ static int append_field(void *arg, size_t i, const struct field_values *v)
 
 void segment_columns_append(struct segment *s, const void *payload, uint32_t size)
 {
-    struct appending a;
+    struct appending a = {.count = 0};
     struct payload_reader reader = {0};
-    if (!s->columns.first)
-        return;
-    a.count = 0;
-    for (struct segment_column *c = s->columns.first; c && a.count < SCHEMA_FIELDS_MAX; c = c->next) {
+    for (struct segment_column *c = s->columns.first; c; c = c->next) {
+        if (c->state != COLUMN_READY)
+            continue;
+        if (size > PAYLOAD_AT_ONCE) {
+            c->state = COLUMN_LAGS;
+            continue;
+        }
         a.fields[a.count] = (struct payload_field){c->path, c->column.kind->takes};
         a.columns[a.count++] = c;
     }
+    if (a.count == 0)
+        return;
     ignore_result(payload_read_all(&reader, a.fields, a.count, payload, size, append_field, &a));
     for (size_t i = 0; i < a.count; i++)
         if (a.columns[i])
@@ -163,15 +180,15 @@ int segment_column_copy_row(const struct segment *s, uint32_t row, const char *p
 
 /* -- building -- */
 
-/* Appends the values of all rows, also of rows that come during the pauses. */
-static int read_payloads(struct segment *s, const char *path, struct column *to, const struct pause *pause)
+/* Appends the values of all rows that the column lacks, also of rows that come during the pauses. */
+static int read_payloads(struct segment *s, struct segment_column *c, const struct pause *pause)
 {
-    const struct payload_field field = {path, to->kind->takes};
-    struct payload_reader reader = {0};
+    const struct payload_field field = {c->path, c->column.kind->takes};
+    struct payload_reader reader = {.pause = pause};
     size_t bytes = 0;
     int rc = 0;
-    while (rc == 0 && to->rows < s->rows.count) {
-        const struct payload_at p = segment_payload_at(s, to->rows);
+    while (rc == 0 && !c->dropped && c->column.rows < s->rows.count) {
+        const struct payload_at p = segment_payload_at(s, c->column.rows);
         struct field_values v;
         bytes += p.size + ROW_BYTES;
         if (bytes > BYTES_PER_PAUSE) {
@@ -181,35 +198,69 @@ static int read_payloads(struct segment *s, const char *path, struct column *to,
         if (rc == 0)
             rc = payload_read(&reader, &field, p.bytes, p.size, &v);
         if (rc == 0)
-            rc = column_append(to, &v);
+            rc = column_append(&c->column, &v);
     }
     payload_reader_fini(&reader);
     return rc;
 }
 
+static struct segment_column *begin(struct segment *s, const struct field_spec *field, const struct column_kind *kind)
+{
+    struct column column;
+    if (column_create(kind, field->number, &column) < 0)
+        return NULL;
+    if (segment_column_add(s, &column, field->path) < 0) {
+        column_destroy(&column);
+        return NULL;
+    }
+    s->columns.first->state = COLUMN_LAGS;
+    return s->columns.first;
+}
+
+/* Keeps the column without values, so that it is not tried again. */
+static int leave_out(struct segment_column *c)
+{
+    struct column empty;
+    const int rc = column_create(c->column.kind, c->column.field, &empty);
+    if (rc < 0)
+        return rc;
+    column_destroy(&c->column);
+    c->column = empty;
+    c->state = COLUMN_LEFT_OUT;
+    return 0;
+}
+
+static int build(struct segment *s, struct segment_column *c, const struct pause *pause)
+{
+    int rc = read_payloads(s, c, pause);
+    if (rc == -EOVERFLOW)
+        return leave_out(c);
+    if (rc == 0 && s->state != SEGMENT_GROWING)
+        rc = column_sort(&c->column, pause); /* no more rows come */
+    if (rc < 0 || c->dropped)
+        return rc;
+    /* there was no pause behind the last row, so none is missing */
+    check(c->column.rows == s->rows.count);
+    c->state = COLUMN_READY;
+    return 1;
+}
+
 int segment_column_build(struct segment *s, const struct field_spec *field, const struct pause *pause)
 {
     const struct column_kind *kind = column_kind_of(field->kind);
-    const uint16_t number = field->number;
-    char path[FIELD_PATH_MAX]; /* copied, because the schema may be replaced at a pause */
-    struct column column;
-    if (!kind || segment_column_find(s, number))
+    if (!kind || !segment_column_is_due(s, field->number))
         return 0;
-    memcpy(path, field->path, sizeof(path));
-    int rc = column_create(kind, number, &column);
-    if (rc < 0)
-        return rc;
-    rc = read_payloads(s, path, &column, pause);
-    if (rc == 0 && s->state != SEGMENT_GROWING)
-        rc = column_sort(&column, pause); /* no more rows come */
-    else if (rc == 0)
-        /* there is no pause between the last row and segment_column_add() */
-        check(column.rows == s->rows.count);
-    if (rc == 0)
-        rc = segment_column_add(s, &column, path);
-    if (rc < 0)
-        column_destroy(&column);
-    return rc < 0 ? rc : 1;
+    struct segment_column *c = find_any(s, field->number);
+    if (!c)
+        c = begin(s, field, kind);
+    if (!c)
+        return -ENOMEM;
+    segment_column_hold(c);
+    const int rc = build(s, c, pause);
+    segment_column_let_go(c);
+    if (rc == -ENOMEM && !c->dropped)
+        drop(s, c);
+    return rc;
 }
 
 /* -- all -- */

@@ -1,21 +1,31 @@
 /* segment_columns.h -- the columns of a segment: one for each indexed field.
  *
  * A column is made from payloads, and can always be made again from them. A segment may lack a
- * column, because the field was added later, or because memory was short. Then a filter reads
- * payloads, until background work has built the column. A search holds a column while it reads it
- * across pauses. A shared segment uses the columns of its owner. */
+ * column, because the field was added later, or because memory was short. A column may also lag:
+ * it lacks the rows behind a long payload. Then a filter reads payloads, until background work has
+ * built the column. A search holds a column while it reads it across pauses. A shared segment uses
+ * the columns of its owner. */
 #pragma once
 
 #include "columns/column.h"
 #include "columns/schema.h"
 #include "reactor/fibers/sync.h"
 
+#define PAYLOAD_AT_ONCE ((uint32_t)128 << 10) /* bytes of payloads applied without a pause: 0.4 ms */
+
 struct collection_config;
 struct payload_reader;
 struct segment;
 
+enum segment_column_state {
+    COLUMN_READY,    /* searches read it */
+    COLUMN_LAGS,     /* rows are missing; background work appends them */
+    COLUMN_LEFT_OUT, /* a column cannot have so many values as the payloads have */
+};
+
 struct segment_column {
     struct column column;
+    enum segment_column_state state;
     struct segment_column *next;
     uint32_t users; /* searches that hold it */
     bool borrowed;  /* of a shared segment: the state belongs to the owner's column */
@@ -31,7 +41,7 @@ struct segment_columns {
     struct segment_column *first, *dropped; /* owned */
 };
 
-/* The column of that field; NULL: there is none, or it does not have all rows yet. */
+/* The column of that field; NULL: there is none, or it is not ready. */
 struct segment_column *segment_column_find(const struct segment *s, uint16_t field);
 static inline void segment_column_hold(struct segment_column *c)
 {
@@ -42,12 +52,14 @@ void segment_column_let_go(struct segment_column *c);
 /* Creates the columns of a new growing segment, one for each field. A field for which there is
  * no memory gets none. */
 void segment_columns_begin(struct segment *s, const struct schema *schema);
-/* Appends a row with this payload to all columns. A column that gets no memory for it is
- * dropped. */
+/* Whether a column of that field can be built, because there is none, or it lags. */
+bool segment_column_is_due(const struct segment *s, uint16_t field);
+/* Appends a row with this payload to all columns that are ready. A column that gets no memory for
+ * it is dropped. With a payload of more than PAYLOAD_AT_ONCE bytes all columns lag. */
 void segment_columns_append(struct segment *s, const void *payload, uint32_t size);
-/* Builds the column of a field from payloads, with the rows that come during the build.
- * 1: it was built; 0: it was there. -ENOMEM, or what the pause returned. The caller holds
- * the segment. Pauses. */
+/* Builds the column of a field from payloads, or the rest of a column that lags, with the rows that
+ * come meanwhile. 1: it was built; 0: it was there, or was left out. -ENOMEM: it is dropped; or what
+ * the pause returned: the next call goes on from there. The caller holds the segment. Pauses. */
 MUST_USE int segment_column_build(struct segment *s, const struct field_spec *field, const struct pause *pause);
 /* Appends the value of a row of s to a column of the same field. It comes from the column of s,
  * or from the payload. */

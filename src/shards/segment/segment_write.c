@@ -197,12 +197,18 @@ struct gathering {
     const struct field_spec *field;
     struct payload_reader reader;
     struct column column;
+    size_t unpaused; /* bytes of payloads since the last pause */
 };
 
 static int gather_row(struct writing *x, const struct segment *s, uint32_t row, void *arg)
 {
     struct gathering *g = arg;
-    return segment_column_copy_row(s, row, g->field->path, &g->reader, &g->column);
+    const int rc = segment_column_copy_row(s, row, g->field->path, &g->reader, &g->column);
+    g->unpaused += segment_payload_at(s, row).size;
+    if (rc < 0 || g->unpaused < PAYLOAD_AT_ONCE)
+        return rc;
+    g->unpaused = 0;
+    return pause_here(x->pause);
 }
 
 static int write_gathered(struct writing *x, struct gathering *g)
@@ -227,7 +233,7 @@ static int write_gathered(struct writing *x, struct gathering *g)
 static int write_field(struct writing *x, const struct field_spec *f)
 {
     const struct column_kind *kind = column_kind_of(f->kind);
-    struct gathering g = {.field = f};
+    struct gathering g = {.field = f, .reader.pause = x->pause};
     if (!kind || column_create(kind, f->number, &g.column) < 0)
         return 0;
     int rc = write_gathered(x, &g);
