@@ -17,7 +17,8 @@
 
 /* Reads payloads one after the other, and uses its memory again. Zero-initialised: empty. */
 struct payload_reader {
-    const struct pause *pause; /* for long payloads, which stay where they are; NULL: never pauses */
+    /* used in long payloads, which stay where they are; NULL: never pauses */
+    const struct pause *pause;
     struct value *items;
     uint32_t capacity;
     char *text; /* strings with escapes, decoded */

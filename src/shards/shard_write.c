@@ -185,8 +185,9 @@ static int prepare_payload(const struct unapplied *u, struct long_payload *ret)
     return 0;
 }
 
-/* Applies up to max records, for which the id map and the remote deletes have room. Stops before the
- * payloads are longer than PAYLOAD_AT_ONCE together. Does not wait, because another write would use that room. */
+/* Applies up to max records, for which the id map and the remote deletes have room. Stops before
+ * the payloads are longer than PAYLOAD_AT_ONCE together. Does not wait, because another write would
+ * use that room. */
 static int apply_some(struct shard *s, struct unapplied *u, uint32_t max, struct remote_deletes *remote_deletes,
                       struct long_payload *first)
 {

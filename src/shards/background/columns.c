@@ -85,8 +85,8 @@ static int build_all(struct shard *s, struct segment *g)
     return rc;
 }
 
-/* Without memory for a column, filters read payloads until the shard changes again and the column is
- * tried again. */
+/* Without memory for a column, filters read payloads until the shard changes again. Then the column
+ * is tried again. */
 static int build_granted(struct shard *s, struct segment *g)
 {
     struct memory_work work;

@@ -180,7 +180,7 @@ int segment_column_copy_row(const struct segment *s, uint32_t row, const char *p
 
 /* -- building -- */
 
-/* Appends the values of all rows that the column lacks, also of rows that come during the pauses. */
+/* Appends the values of all rows that the column lacks, also of rows that come meanwhile. */
 static int read_payloads(struct segment *s, struct segment_column *c, const struct pause *pause)
 {
     const struct payload_field field = {c->path, c->column.kind->takes};

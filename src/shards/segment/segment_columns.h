@@ -11,7 +11,7 @@
 #include "columns/schema.h"
 #include "reactor/fibers/sync.h"
 
-#define PAYLOAD_AT_ONCE ((uint32_t)128 << 10) /* bytes of payloads applied without a pause: 0.4 ms */
+#define PAYLOAD_AT_ONCE ((uint32_t)128 << 10) /* bytes of payloads between two pauses: 0.4 ms */
 
 struct collection_config;
 struct payload_reader;
@@ -58,8 +58,8 @@ bool segment_column_is_due(const struct segment *s, uint16_t field);
  * it is dropped. With a payload of more than PAYLOAD_AT_ONCE bytes all columns lag. */
 void segment_columns_append(struct segment *s, const void *payload, uint32_t size);
 /* Builds the column of a field from payloads, or the rest of a column that lags, with the rows that
- * come meanwhile. 1: it was built; 0: it was there, or was left out. -ENOMEM: it is dropped; or what
- * the pause returned: the next call goes on from there. The caller holds the segment. Pauses. */
+ * come meanwhile. 1: it was built; 0: it was there, or was left out; -ENOMEM: it was dropped; or
+ * what the pause returned: the next call goes on from there. The caller holds the segment. */
 MUST_USE int segment_column_build(struct segment *s, const struct field_spec *field, const struct pause *pause);
 /* Appends the value of a row of s to a column of the same field. It comes from the column of s,
  * or from the payload. */
