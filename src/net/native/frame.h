@@ -43,5 +43,5 @@ static inline uint64_t frame_body_bytes(const struct kith_frame_header *h)
 
 static inline bool frame_op_known(uint16_t op)
 {
-    return op >= KITH_OP_HELLO && op <= KITH_OP_SCHEMA_CHANGE;
+    return op >= KITH_OP_HELLO && op <= KITH_OP_LAST;
 }

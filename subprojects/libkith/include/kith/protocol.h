@@ -52,6 +52,7 @@ enum kith_op {
     KITH_OP_CONFIG_GET = 22,
     KITH_OP_CONFIG_SET = 23,
     KITH_OP_SCHEMA_CHANGE = 24,
+    KITH_OP_LAST = KITH_OP_SCHEMA_CHANGE, /* the highest code of this version */
 };
 
 #define KITH_FLAG_REPLY 1 /* set by the server */
