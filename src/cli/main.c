@@ -35,7 +35,9 @@ static void usage_print(FILE *to)
     fputs("usage: kith COMMAND [arguments] [--server HOST:PORT] [--json]\n\n", to);
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\nkith COMMAND --help has details. The server is --server, else KITH_SERVER, else 127.0.0.1:7700.\n", to);
+    fputs("\nkith COMMAND --help has details. The server is --server, else KITH_SERVER, else 127.0.0.1:7700.\n"
+          "A command waits up to 5 s for a server that does not listen yet.\n",
+          to);
 }
 
 /* Removes --server and --json from the arguments before a "--". Returns the new argc, or -1. */

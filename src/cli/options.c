@@ -41,8 +41,11 @@ static int option_unknown(const struct options *o, const char *argument)
     char name[EDIT_NAME_MAX + 1];
     snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
     const char *meant = name_meant(name, o->list, sizeof(*o->list), o->count);
-    sentence_print("kith %s: no such option: '%s'%s; see kith %s --help", o->command, argument, meant_text(meant),
-                   o->command);
+    char option[EDIT_NAME_MAX + 3];
+    if (meant)
+        snprintf(option, sizeof(option), "%s%s", meant[1] ? "--" : "-", meant);
+    sentence_print("kith %s: no such option: '%s'%s; see kith %s --help", o->command, argument,
+                   meant_text(meant ? option : NULL), o->command);
     return EXIT_USAGE;
 }
 

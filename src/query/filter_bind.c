@@ -63,7 +63,7 @@ static int bind_test(const struct binding *b, struct predicate *p)
     if (!field)
         return error_set(b->error, ERROR_INVALID_ARGUMENT,
                          "the filter asks for field '%.*s', which '%s' has no index of; add it as a field of the "
-                         "collection, with the kind of its values",
+                         "collection, with the kind of its values, as kith field add does",
                          FIELD_PATH_MAX, path, b->collection);
     const struct column_kind *kind = column_kind_of(field->kind);
     if (!(kind->operators & 1u << p->op))

@@ -343,7 +343,7 @@ class CommandLine(unittest.TestCase):
 
     def test_a_misspelt_word_is_named_and_nothing_far_is_suggested(self) -> None:
         for arguments, meant in ((("serch",), "search"), (("snapshot", "creat"), "create"), (("config", "lst"), "list"),
-                                 (("search", "x", "--limt", "3"), "limit"), (("import", "x", "y", "--in-fligt=3"), "in-flight")):
+                                 (("search", "x", "--limt", "3"), "--limit"), (("import", "x", "y", "--in-fligt=3"), "--in-flight")):
             self.assertIn(f"(did you mean '{meant}'?)", self.kith(*arguments, status=2).stderr)
         for arguments in (("frobnicate",), ("config", "zz"), ("search", "x", "--zz"), ("s" * 5000,)):
             self.assertNotIn("did you mean", self.kith(*arguments, status=2).stderr)

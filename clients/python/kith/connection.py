@@ -162,7 +162,8 @@ class Connection:
             self._fill()
         magic, op, flags, request, meta_bytes, word, block_bytes = wire.HEADER.unpack_from(self._in)
         if magic != wire.MAGIC or not flags & wire.FLAG_REPLY:
-            raise self.fail(Code.PROTOCOL, "what answers there does not speak Kith's protocol")
+            sentence = "what answers there does not speak Kith's protocol; give the port of kithd --listen (7700), not that of --http (7701)"
+            raise self.fail(Code.PROTOCOL, sentence)
         meta_end = wire.HEADER.size + meta_bytes
         start = wire.block_offset(meta_bytes) if block_bytes else meta_end
         end = start + block_bytes

@@ -88,8 +88,8 @@ int command_field(struct cli *c, int argc, char **argv)
         "list COLLECTION | add COLLECTION FIELD KIND | drop COLLECTION FIELD",
         "Shows and changes which fields of the payloads are indexed, while the collection is used.\n\n"
         "  FIELD  keys of nested objects with dots between them, as in address.city\n"
-        "  KIND   what its column holds: integer, or another kind that the server names when it\n"
-        "         refuses one",
+        "  KIND   which values filters may ask for: integer, the whole numbers. A server that does\n"
+        "         not know the kind names those that it knows.",
         given,
         ARRAY_LEN(given),
         1,

@@ -197,7 +197,8 @@ int vector_file_open(const char *path, const char *format_name, uint32_t dim, st
                          "jsonl");
     if (!format)
         return error_set(e, ERROR_INVALID_ARGUMENT,
-                         "%s: the name should end in .npy, .fvecs, .bvecs, .ivecs or .jsonl (or one of these and .gz)",
+                         "%s: the name should end in .npy, .fvecs, .bvecs, .ivecs or .jsonl (or one of these and .gz); "
+                         "kith import takes other names with --format",
                          path);
     struct vector_file *f = calloc(1, sizeof(*f));
     if (!f)

@@ -55,8 +55,8 @@ static int accepts(const struct predicate *p, struct error *error)
     for (uint32_t i = 0; i < p->values.count; i++)
         if (p->values.items[i].type != VALUE_INTEGER)
             return error_set(error, ERROR_INVALID_ARGUMENT,
-                             "field '%.128s' is indexed as integer, so it matches whole numbers; for others ask for a "
-                             "range, or index the field as another kind",
+                             "field '%.128s' is indexed as integer, so it matches whole numbers only; give one, or ask "
+                             "for a range",
                              p->path ? p->path : "");
     return 0;
 }

@@ -121,7 +121,9 @@ static int frame_next(struct kith *k, struct frame *ret, size_t *ret_missing)
     memcpy(&ret->header, at, KITH_HEADER_BYTES);
     uint64_t bytes = frame_bytes(&ret->header);
     if (ret->header.magic != KITH_MAGIC || !(ret->header.flags & KITH_FLAG_REPLY))
-        return kith_break(k, KITH_PROTOCOL, "what answers there does not speak Kith's protocol");
+        return kith_break(k, KITH_PROTOCOL,
+                          "what answers there does not speak Kith's protocol; give the port of kithd --listen (7700), "
+                          "not that of --http (7701)");
     if (bytes > KITH_REPLY_BYTES_MAX)
         return kith_break(k, KITH_PROTOCOL, "the server announced a reply of more than %llu MiB",
                           (unsigned long long)KITH_REPLY_BYTES_MAX >> 20);
