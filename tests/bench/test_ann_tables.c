@@ -1,5 +1,5 @@
-/* Tables: each engine's best at each recall, as a multiple of the peers' best at the same
- * recall. */
+/* Tests the tables: the best of each engine at each recall, as a multiple of the best of the peers
+ * at the same recall. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>

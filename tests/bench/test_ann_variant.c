@@ -1,4 +1,4 @@
-/* The words behind an engine's colon. */
+/* Tests the options of an engine: the words behind the colon of its name. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>

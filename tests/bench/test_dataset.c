@@ -1,4 +1,4 @@
-/* Folders of data, written here byte by byte, and made rows. */
+/* Tests folders of data, written here byte by byte, and generated rows. */
 #include "dataset.h"
 
 #include <criterion/criterion.h>
@@ -62,7 +62,7 @@ Test(dataset, a_folder_gives_rows_queries_and_its_own_truth, .fini = folder_remo
 {
     struct dataset d;
     struct error e;
-    folder_make(NULL, (const int32_t[]){1, 0}); /* not the true answer, so it is seen to be taken */
+    folder_make(NULL, (const int32_t[]){1, 0}); /* wrong, to show that the file is used */
     struct dataset_options o = {.folder = folder, .truth_k = 2};
     cr_assert_eq(dataset_open(&o, &d, &e), 0, "%s", e.text);
     cr_assert_eq(d.metric, METRIC_L2);
@@ -107,7 +107,7 @@ Test(dataset, the_readme_names_the_metric_and_cosine_rows_are_normalised, .fini 
     dataset_fini(&d);
 }
 
-/* Rows of one byte or float a number, each after its dimension. */
+/* Each row is its dimension, followed by one byte or float for each component. */
 Test(dataset, texmex_files_are_read_too, .fini = folder_remove)
 {
     static const uint8_t base[] = {2, 0, 0, 0, 1, 0, 2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 3, 3};

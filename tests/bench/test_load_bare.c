@@ -1,5 +1,5 @@
-/* The writers that a log is compared with: they write, they count, and they leave nothing
- * behind. */
+/* Tests the bare writers that a log is compared with: they write, they count, and they leave no
+ * files. */
 #include "load/load.h"
 
 #include <criterion/criterion.h>

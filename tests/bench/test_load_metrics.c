@@ -1,4 +1,4 @@
-/* Reading a counter from a server that answers once, in two pieces. */
+/* Tests reading a counter, from a server that answers once, in two pieces. */
 #include "load/load.h"
 
 #include <arpa/inet.h>

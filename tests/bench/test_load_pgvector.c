@@ -1,5 +1,5 @@
-/* What goes to PostgreSQL, byte by byte, and what is said when there is none. A
- * database is not needed. */
+/* Tests the bytes that are sent to PostgreSQL, and the error when there is no server. The tests
+ * need no database. */
 #include "load/load_pgvector.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,4 @@
-/* Which aims a run of `draining` has met, by results that this file makes up. */
+/* Tests which aims a run of `draining` has met, with results that this file makes up. */
 #include "load/load_draining.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +13,7 @@ static struct draining_phase_result phases[DRAINING_PHASES];
 static struct load_options options;
 static struct draining run = {.options = &options, .phases = phases, .alone_s = 10, .drain_s = 15};
 
-/* A hundred searches of each phase take a millisecond, and the slowest ten; everything is found. */
+/* In each phase a hundred searches take 1 ms, the slowest 10 ms; everything is found. */
 static void run_make(void)
 {
     for (int i = 0; i < DRAINING_PHASES; i++) {
@@ -86,7 +86,7 @@ Test(load_verdict, a_drain_that_was_left_alone_is_not_fast)
     expect(&aims[3], false, NULL);
 }
 
-/* Every phase by its name, a line at the quiet p99, and the curves. */
+/* The picture names every phase, and has a line at the quiet p99 and the curves. */
 Test(load_verdict, the_picture_has_all_of_it)
 {
     static struct drive_point points[50];

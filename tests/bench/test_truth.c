@@ -1,5 +1,5 @@
-/* The true neighbours against a sort of all distances in double, and the counting of recall where
- * rows are equally far. */
+/* Compares the true neighbours with a sort of all distances in double, and tests the counting of
+ * recall when rows have equal distances. */
 #include "dataset.h"
 #include "random.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define ROWS    500
-#define QUERIES 7 /* not a multiple of the group that is compared at once */
+#define QUERIES 7 /* not a multiple of the queries that are compared at once */
 #define DIM     19
 #define K       10
 
@@ -79,8 +79,8 @@ Test(recall, the_truth_itself_is_complete)
     dataset_fini(&d);
 }
 
-/* Rows 0 to 3 are one place, row 4 is nearer, the others are far. Two are wanted: row 4 and
- * any of the first four. */
+/* Rows 0 to 3 are equal, row 4 is nearer, the others are far. The two nearest are row 4 and any of
+ * the first four. */
 Test(recall, of_rows_equally_far_any_counts_and_none_twice)
 {
     struct error e;

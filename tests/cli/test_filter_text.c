@@ -1,4 +1,5 @@
-/* Filters as people type them: what each becomes, and where a wrong one is wrong. */
+/* Tests filters as people type them: the tree that each becomes, and the place that the error of a
+ * wrong one names. */
 #include "cli/filter_text.h"
 
 #include <criterion/criterion.h>
@@ -15,7 +16,7 @@ static char *put_bound(char *to, const char *name, const struct kith_bound *b)
     return to + (b->is_real ? sprintf(to, "%g", b->real) : sprintf(to, "%" PRId64, b->integer));
 }
 
-/* "year >=1990 <2000; !stars in 1 2; " */
+/* Writes the filter in the form "year >=1990 <2000; !stars in 1 2; ". */
 static void describe(const struct filter_text *t, char *to)
 {
     *to = 0;

@@ -1,5 +1,5 @@
-/* The set against an array that is searched from front to back, over random additions and
- * removals. */
+/* Compares the set of ids with an array that is searched from front to back, over random additions
+ * and removals. */
 #include "cli/id_set.h"
 
 #include <criterion/criterion.h>
@@ -13,8 +13,8 @@ static uint32_t draw(uint64_t *state, uint32_t below)
     return (uint32_t)((*state >> 33) % below);
 }
 
-/* Ids that crowd: multiples of a power of two, numbers in a row, and UUIDs with the same low
- * half. */
+/* Ids that tend to collide: multiples of a power of two, consecutive numbers, and UUIDs with the
+ * same low half. */
 static struct kith_id id_of(uint32_t i)
 {
     return i % 3 == 0 ? (struct kith_id){0, (uint64_t)i << 40} : (struct kith_id){i % 3 - 1, i};

@@ -1,4 +1,4 @@
-/* What `kith top` prints of a moment: as a table, and as JSON that has the same numbers. */
+/* Tests what `kith top` prints of one moment: a table, and JSON with the same numbers. */
 #include "cli/top/top.h"
 
 #include <criterion/criterion.h>

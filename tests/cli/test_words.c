@@ -1,4 +1,4 @@
-/* Words as vectors, slips of the pen, and how recall is counted. */
+/* Tests words as vectors, misspelt words, and how recall is counted. */
 #include "cli/import/word_vector.h"
 #include "cli/recall.h"
 

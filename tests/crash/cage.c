@@ -19,8 +19,8 @@ static bool write_text(const char *dir, const char *name, const char *text)
     return fclose(f) == 0 && ok;
 }
 
-/* The folder of our own group for the memory controller: version 1 if it is mounted, or version
- * 2. */
+/* The folder of this process' control group with the memory controller: of version 1 if that is
+ * mounted, else of version 2. */
 static bool own_group(char *ret, size_t size, bool *ret_first)
 {
     char line[300], path[400];

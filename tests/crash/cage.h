@@ -1,5 +1,6 @@
-/* cage.h -- a hard limit on the memory of a child process: a control group of its own where that is
- * permitted, which kills who goes beyond; otherwise RLIMIT_DATA, which lets allocations fail. */
+/* cage.h -- a hard limit on the memory of a child process. Where that is permitted, it is a
+ * separate control group, which kills a process above the limit. Elsewhere it is RLIMIT_DATA, which
+ * makes allocations fail. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,17 +8,17 @@
 #include <sys/types.h>
 
 struct cage {
-    char group[480]; /* folder of the control group; "": RLIMIT_DATA */
+    char group[480]; /* folder of the control group; "": RLIMIT_DATA is used */
     uint64_t bytes;
 };
 
-/* dir: where the child writes. On a tmpfs a group would be charged for its files, which is not
- * what is to be limited. */
+/* dir: the folder that the child writes to. If it is on a tmpfs, RLIMIT_DATA is used: a control
+ * group would count the files as memory. */
 void cage_open(struct cage *c, uint64_t bytes, const char *dir);
-/* Called in the child, before it is replaced by the program. */
+/* Call it in the child, between fork and exec. */
 void cage_enter(void *cage);
-void cage_close(struct cage *c); /* when the children are gone */
+void cage_close(struct cage *c); /* after the children have ended */
 const char *cage_kind(const struct cage *c);
 
-/* Anonymous memory of a process now; 0: it is gone. */
+/* The anonymous memory of a process; 0: the process has ended. */
 uint64_t anonymous_bytes(pid_t pid);

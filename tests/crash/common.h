@@ -1,5 +1,5 @@
-/* common.h -- what the programs of this folder share: a seeded random number, a clock, the reason
- * of a failure, a folder of their own. */
+/* common.h -- what the programs of this folder share: seeded random numbers, a clock, the reason of
+ * a failure, and a temporary folder. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,15 +15,16 @@ static inline uint64_t random_below(uint64_t n)
 uint64_t now_us(void);
 void pause_us(uint64_t us);
 
-/* how long anything may take before it counts as never, on a machine that is busy */
+/* the longest that anything may take, also on a busy machine */
 #define PATIENCE_US ((uint64_t)120000000)
 
-/* Keeps the reason, and returns -1. The first one stays: later ones follow from it. */
+/* Keeps the reason of a failure, and returns -1. Only the first reason is kept, because later ones
+ * follow from it. */
 int failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
-const char *failure(void); /* "" when nothing failed */
+const char *failure(void); /* "": no failure */
 void failure_forget(void);
 
-/* A fresh folder under $TMPDIR or /tmp, without a slash at the end; the caller frees nothing.
- * NULL: cannot be made. */
+/* Makes a new folder under $TMPDIR or /tmp. Returns its path, without a slash at the end, in static
+ * memory. NULL: it cannot be made. */
 const char *folder_make(void);
 void folder_remove(const char *dir);

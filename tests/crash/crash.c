@@ -1,10 +1,9 @@
-/* crash.c -- what was acknowledged is there after kill -9, and nothing else is.
+/* crash.c -- tests that after kill -9 all acknowledged points are there, and no others.
  *
- * A round: start the server on what the last one left behind, compare everything with the model,
- * load it with imports, upserts, deletes, searches and changes of the schema, and kill it at a
- * random moment. Rounds
- * differ in the number of reactors, in how they talk to the kernel, in the size at which segments
- * are sealed and in whether the end is a kill or an orderly stop. */
+ * A round starts the server on the data of the last round and compares everything with the model.
+ * Then it loads the server with imports, upserts, deletes, searches and changes of the schema, and
+ * kills it at a random moment. Rounds differ in the number of reactors, the back end and the size
+ * of segments. Some end by an orderly stop. */
 #include "common.h"
 #include "fields.h"
 #include "load.h"
@@ -38,8 +37,7 @@ static int ensure_collection(struct kith *k)
     return rc == 0 || rc == -KITH_ALREADY_EXISTS ? 0 : failed("creating a collection: %s", kith_error(k));
 }
 
-/* After a restore that was cut off the data is what it was or what the snapshot holds,
- * and nothing in between. */
+/* After an interrupted restore the data must be all as before or all as in the snapshot. */
 static int check_either(struct contents *c)
 {
     int rc = model_check(&model, load.k, COLLECTION, c);
@@ -82,8 +80,8 @@ static int end_round(struct server *s, bool kill_it)
     return server_stop(s);
 }
 
-/* One change of the schema after the other. None while a snapshot is taken: it would not be known
- * which schema that holds. */
+/* Makes one change of the schema after the other. None is made during a snapshot, because it would
+ * be unknown which schema the snapshot holds. */
 static int change_fields(const struct server *s)
 {
     if (fields_poll(&fields, false, true) < 0)
@@ -92,8 +90,8 @@ static int change_fields(const struct server *s)
     return may && random_below(8) == 0 ? fields_begin(&fields, s) : 0;
 }
 
-/* Load, and perhaps a snapshot that begins at a random moment of it; half of them may end.
- * Otherwise the schema changes meanwhile. */
+/* Runs the load. In some rounds a snapshot begins at a random moment, and half of these may end
+ * before the load does. In the others the schema changes. */
 static int load_some(const struct server *s)
 {
     uint64_t whole_us = LOAD_US_MIN + random_below(LOAD_US_MORE), before_us = random_below(whole_us);
@@ -108,7 +106,7 @@ static int load_some(const struct server *s)
     return 0;
 }
 
-/* With writes under way, but for those of ids that the snapshot does not know for certain. */
+/* Restores with writes under way, except writes of ids for which the snapshot is uncertain. */
 static int restore_under_load(struct server *s)
 {
     load.no_searches = true;
@@ -133,7 +131,7 @@ static int restore_some(struct server *s)
     return rc < 0 ? rc : check_everything();
 }
 
-/* The folder that a kill left behind: every checksum in it. */
+/* Verifies every checksum in the folder that a kill left behind. */
 static int verify_folder(void)
 {
     pid_t pid = fork();
@@ -154,7 +152,7 @@ static int use_server(struct server *s, bool kill_it)
 {
     if (ensure_collection(load.k) < 0 || check_everything() < 0 || restore_some(s) < 0)
         return -1;
-    if (!server_lives(s)) /* a restore was cut off */
+    if (!server_lives(s)) /* the restore was interrupted by a kill */
         return 0;
     return load_some(s) < 0 ? -1 : end_round(s, kill_it);
 }
@@ -165,7 +163,7 @@ static void choose_plan(void)
     plan.reactors = 1 + (unsigned)random_below(3);
     plan.growing_mib = growing_mib[random_below(3)];
     plan.io = random_below(2) ? "auto" : "uv";
-    plan.extra[0] = "--merge-mib"; /* small, so that there are several of them */
+    plan.extra[0] = "--merge-mib"; /* small, so that there are several segments */
     plan.extra[1] = random_below(2) ? "2" : "4";
     plan.extra[2] = NULL;
     if (snapshots.name[0] && !snapshots.torn && random_below(12) == 0) {

@@ -21,8 +21,8 @@ static int write_text(const char *path, const char *format, unsigned id)
     return fclose(f);
 }
 
-/* A namespace of our own; without the right to make one, in a user namespace in which we have
- * it. */
+/* Enters a new mount namespace. A process without the right to make one first enters a user
+ * namespace, which gives that right. */
 static int leave_namespace(void)
 {
     unsigned user = getuid(), group = getgid();
@@ -35,7 +35,7 @@ static int leave_namespace(void)
     return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
-/* Without blocks reserved for root, who may be running this. */
+/* Reserves no blocks for root, who may be running this. */
 static int mount_ext4(const struct disk *d, const char *dir, unsigned mib)
 {
     char command[1500];
@@ -74,7 +74,8 @@ uint64_t disk_room(const struct disk *d)
     return statvfs(d->path, &st) == 0 ? (uint64_t)st.f_bavail * st.f_frsize : 0;
 }
 
-/* The last bytes in small pieces: a file system may refuse a large one though it has some room. */
+/* Writes the last bytes in small pieces: a file system may refuse a large write though it has
+ * room. */
 int disk_fill(struct disk *d)
 {
     static char bytes[1 << 20];
@@ -83,7 +84,7 @@ int disk_fill(struct disk *d)
         return errno == ENOSPC ? 0 : failed("%s: %s", d->outside, strerror(errno));
     for (size_t piece = sizeof(bytes); piece >= 512; piece /= 2)
         while (write(file, bytes, piece) == (ssize_t)piece)
-            if (fsync(file) < 0) /* ext4 finds out late how much room it has */
+            if (fsync(file) < 0) /* ext4 counts its room only when it flushes */
                 break;
     close(file);
     return 0;

@@ -1,9 +1,9 @@
-/* faults.c -- writes and flushes that fail: no write is acknowledged, searches go on, the server
- * comes back by itself when the fault is over, and nothing that was acknowledged is lost.
+/* faults.c -- tests writes and flushes that fail. No upsert is acknowledged meanwhile, searches go
+ * on, the server recovers by itself after the fault, and no acknowledged write is lost.
  *
- * Each fault goes through two lives of the server: in the first the fault ends and the server
- * must recover; in the second it dies with the fault still there. After both it is killed and
- * started again without any. */
+ * Each fault is tested in two runs of the server. In the first the fault ends, and the server must
+ * recover. In the second the server is killed during the fault. After each it is started without
+ * faults. */
 #include "common.h"
 #include "interceptor.h"
 #include "load.h"
@@ -55,7 +55,7 @@ static int end(void)
     return rc;
 }
 
-/* Until a write is refused, and what was sent before is answered. */
+/* Loads the server until it refuses a write and all earlier requests are answered. */
 static int load_until_refused(void)
 {
     load.refusals_allowed = true;
@@ -72,8 +72,8 @@ static int load_until_refused(void)
     return 0;
 }
 
-/* While the fault is there everything can be read, and no upsert is acknowledged, not even
- * when it is tried again. */
+/* During the fault everything can be read, and no upsert is acknowledged, not even when it is tried
+ * again. */
 static int check_refusing(void)
 {
     uint64_t acknowledged = load.counts.upserts;

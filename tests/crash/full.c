@@ -1,9 +1,9 @@
-/* full.c -- a disk that fills up: upserts are refused with a sentence that says what to free,
- * searches, reads, deletes and drops go on, writes come back by themselves when there is room, and
- * nothing that was acknowledged is lost.
+/* full.c -- tests a disk that fills up. Upserts are refused with a sentence that says what to free.
+ * Searches, reads, deletes and drops go on. Writes come back by themselves when there is room, and
+ * no acknowledged write is lost.
  *
- * One collection is the model's; another, the filler, takes ever new points until the disk is
- * full. */
+ * One collection is compared with the model. Another one, the filler, gets new points until the
+ * disk is full. */
 #include "common.h"
 #include "disk.h"
 #include "load.h"
@@ -18,7 +18,7 @@
 #define COLLECTION   "kept"
 #define FILLER       "filler"
 #define FILLER_BATCH 200
-#define FILLER_BYTES 4096 /* of a payload */
+#define FILLER_BYTES 4096 /* size of a payload */
 #define LOAD_US      200000
 #define RECOVER_US   ((uint64_t)60000000)
 
@@ -29,7 +29,7 @@ static struct server server;
 static struct disk disk;
 static struct {
     uint64_t acknowledged,
-        /* points of the filler: 0..acknowledged-1 must be there, none from `tried` on may be */
+        /* of the filler, points below `acknowledged` must be there; none from `tried` on may be */
         tried;
 } filler;
 static uint64_t recover_us_max;
@@ -71,7 +71,7 @@ static const char *filler_payload(uint64_t n, uint32_t *ret_size)
     return p;
 }
 
-/* One batch. 0: acknowledged, or the server's refusal. */
+/* Sends one batch. Returns 0 if it was acknowledged, or the code of the refusal. */
 static int filler_upsert(void)
 {
     static float vectors[FILLER_BATCH][DIM];
@@ -104,7 +104,7 @@ static int filler_check(void)
         struct kith_id id = {0, n};
         struct kith_result got;
         uint32_t size;
-        if (n % 7) /* every seventh is read; the count speaks for the others */
+        if (n % 7) /* every seventh point is read; the count covers the others */
             continue;
         if (kith_get(load.k, FILLER, &id, 1, false, true, DIM, &got) < 0)
             return failed("reading the filler: %s", kith_error(load.k));
@@ -134,7 +134,7 @@ static int check_refusal(int code, const char *text)
     return failed("with a full disk a write was refused with %d: %s", code, text);
 }
 
-/* Mixed load, and with `fill` ever new points, until it is refused. */
+/* Runs a mixed load, and with `fill` writes new points, until a write is refused. */
 static int write_until_refused(bool fill)
 {
     load.refusals_allowed = true;
@@ -153,7 +153,7 @@ static int write_until_refused(bool fill)
     return check_refusal(load.refused_code, load.refused_text);
 }
 
-/* A delete is a write too, but it is the way out. Searches go on beside it. */
+/* Deletes must be taken though they are writes, because they free room. Searches go on beside. */
 static int delete_some(void)
 {
     uint64_t deletes = load.counts.deletes, searches = load.counts.searches;
@@ -174,7 +174,7 @@ static int drop_filler(void)
     return 0;
 }
 
-/* Nobody does anything to the server. */
+/* Waits, without any help for the server, until it takes writes. */
 static int wait_for_writes(void)
 {
     uint64_t start_us = now_us();
@@ -217,8 +217,7 @@ static int drop_brings_writes_back(void)
     return kill_server() < 0 || start() < 0 ? -1 : check_everything(true);
 }
 
-/* Others filled the disk while the server was away; what it had put aside for that is still
- * there. */
+/* Other programs filled the disk while the server was down. The server still has its reserve. */
 static int starts_when_full(void)
 {
     if (load_run(&load, LOAD_US) < 0 || kill_server() < 0 || disk_fill(&disk) < 0 || start() < 0 ||
@@ -251,7 +250,7 @@ static int stops_when_full(void)
 {
     if (disk_fill(&disk) < 0 || write_until_refused(false) < 0)
         return -1;
-    int rc = load_drop(&load); /* what was refused is not tried again */
+    int rc = load_drop(&load); /* refused writes are not tried again */
     kith_close(load.k);
     if (server_stop(&server) < 0)
         rc = -1;

@@ -14,7 +14,7 @@
 
 #define FRAME_BYTES  61000
 #define UNSENT_BYTES 1000
-#define SPARE_FILES  64 /* for the test itself */
+#define SPARE_FILES  64 /* descriptors that the test itself needs */
 
 static unsigned as_many_as_files(unsigned wanted)
 {
@@ -37,7 +37,7 @@ static int address_of(const char *text, struct sockaddr_in *ret)
     return 0;
 }
 
-/* A hello of version 1, and the frame behind it. */
+/* Writes a hello of version 1 and the beginning of the frame behind it. */
 static size_t bytes_make(uint8_t *to)
 {
     static const uint8_t hello[] = {1 << 3, 1, 2 << 3, 1};
@@ -50,7 +50,7 @@ static size_t bytes_make(uint8_t *to)
     return sizeof(first) + sizeof(hello) + sizeof(second) + FRAME_BYTES - UNSENT_BYTES;
 }
 
-/* What the server does not take waits in the socket. */
+/* Bytes that the server does not read stay in the socket. */
 static int begin_one(const struct sockaddr_in *to, const uint8_t *bytes, size_t n)
 {
     int fd = socket(AF_INET, SOCK_STREAM, 0);

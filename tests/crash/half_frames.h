@@ -1,4 +1,4 @@
-/* half_frames.h -- clients that begin a frame and do not send the rest. */
+/* half_frames.h -- clients that begin a frame and never send the rest. */
 #pragma once
 
 #include <stdint.h>
@@ -8,8 +8,8 @@ struct half_frames {
     unsigned count;
 };
 
-/* Opens so many connections to "HOST:PORT", as far as the limit of open files allows, says hello on
- * each, and begins an upsert of 61000 bytes; its last bytes never come. Whoever is turned away
- * hears nothing of it. 0, or failed(). */
+/* Opens `count` connections to "HOST:PORT", as far as the limit of open files allows. Each says
+ * hello and begins an upsert of 61 000 bytes, whose last bytes are never sent. Refusals are not
+ * read. Returns 0, or failed(). */
 int half_frames_begin(struct half_frames *h, const char *address, unsigned count);
 void half_frames_end(struct half_frames *h);

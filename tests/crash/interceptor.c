@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #define LOST_MAX   256
-#define SLICES_MAX 1024 /* Linux takes no more */
+#define SLICES_MAX 1024 /* the most that Linux takes */
 
-/* A file, also when the number of a removed one is given to a new one. */
+/* Identifies a file, also if a new file gets the inode number of a removed one. */
 struct identity {
     uint64_t inode, born_ns;
 };
@@ -39,12 +39,12 @@ struct identity {
 #endif
 
 struct interceptor {
-    int ends[2]; /* the listener comes through it, from the child to us */
+    int ends[2]; /* the child sends the listener through it */
     int listener;
     pthread_t thread;
     _Atomic enum interception what;
     _Atomic uint64_t failures;
-    /* files in which a write was lost that no flush has told of; the thread's */
+    /* files with a lost write that no flush has reported; only the thread uses it */
     struct identity lost[LOST_MAX];
     unsigned lost_count;
 };
@@ -120,7 +120,7 @@ void interceptor_in_child(void *interceptor)
     close(i->ends[1]);
 }
 
-/* -- what is to become of a call -- */
+/* -- the decision about a call -- */
 
 static struct identity identity_of(const struct seccomp_notif *n)
 {
@@ -140,11 +140,11 @@ static int find_lost(const struct interceptor *i, struct identity id)
     return -1;
 }
 
-/* Bytes that a write asks for; of one with slices their list is read from the server's
- * memory. -1: it cannot be. */
+/* The bytes that a write asks for. The list of slices is read from the memory of the server. -1: it
+ * cannot be read. */
 static int64_t bytes_of(const struct seccomp_notif *n)
 {
-    static struct iovec slices[SLICES_MAX]; /* one thread asks */
+    static struct iovec slices[SLICES_MAX]; /* only one thread calls this */
     const uint64_t count = n->data.args[2];
     if (n->data.nr == __NR_pwrite64)
         return (int64_t)count;
@@ -157,7 +157,7 @@ static int64_t bytes_of(const struct seccomp_notif *n)
     return bytes;
 }
 
-/* True: the write is lost, and will be told by the next flush. */
+/* True: the write is lost, and the next flush will report it. */
 static bool lose(struct interceptor *i, const struct seccomp_notif *n, int64_t bytes)
 {
     struct identity id = identity_of(n);
@@ -216,22 +216,22 @@ static void *answer_calls(void *arg)
         struct pollfd p = {.fd = i->listener, .events = POLLIN};
         if (poll(&p, 1, -1) < 0 && errno != EINTR)
             break;
-        if (p.revents & (POLLHUP | POLLERR | POLLNVAL)) /* nobody is left who could ask */
+        if (p.revents & (POLLHUP | POLLERR | POLLNVAL)) /* no process with the filter is left */
             break;
         struct seccomp_notif n = {0};
         if (ioctl(i->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
-            continue; /* the thread that asked was killed meanwhile */
+            continue; /* the thread of the call was killed meanwhile */
         struct seccomp_notif_resp r = {.id = n.id};
         answer(i, &n, &r);
-        /* fails when the thread was killed, which is fine */
+        /* fails if the thread was killed, which does no harm */
         ioctl(i->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
     }
     return NULL;
 }
 
-/* -- life -- */
+/* -- creating and destroying -- */
 
-/* Tries the filter in a process of its own. */
+/* Tries the filter in a child process. */
 static bool is_allowed(void)
 {
     pid_t pid = fork();

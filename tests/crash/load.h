@@ -4,7 +4,7 @@
 
 #include "model.h"
 
-#define LOAD_BATCH_MAX   400 /* points of an import's batch */
+#define LOAD_BATCH_MAX   400 /* points in a batch of an import */
 #define LOAD_IN_FLIGHT   12
 #define LOAD_REFUSED_MAX 60
 
@@ -32,7 +32,7 @@ static inline bool operation_writes(const struct operation *op)
 
 struct load_counts {
     uint64_t upserts, deletes, searches, seals, compactions; /* acknowledged requests */
-    /* points in upserts and deletes; requests refused */
+    /* points in upserts and deletes, and refused requests */
     uint64_t points, refusals;
 };
 
@@ -40,33 +40,33 @@ struct load {
     struct kith *k; /* borrowed; set anew after each start of the server */
     const char *collection;
     struct model *model;
-    /* While a snapshot is being taken: what it may hold. Ids that were written since it began are
-     * left alone. NULL: none. */
+    /* While a snapshot is being made: what it may hold. Ids that were written since its begin are
+     * not written again. NULL: no snapshot is under way. */
     struct model *snapshot;
     uint32_t version_next;
-    bool no_upserts, no_deletes, no_searches; /* kinds not to be started */
-    bool maintains;                           /* now and then a seal or a compaction by request */
-    /* refused writes are kept; otherwise a refusal is a failure */
+    bool no_upserts, no_deletes, no_searches; /* kinds of requests that are not started */
+    bool maintains;                           /* now and then requests a seal or a compaction */
+    /* refused writes are kept to be tried again; if false, a refusal is a failure */
     bool refusals_allowed;
     struct operation operations[LOAD_IN_FLIGHT];
     struct operation
-        /* to be tried again; nothing else is done with their ids. Full: no more writes */
+        /* no other request names their ids; if the array is full, no write is started */
         refused[LOAD_REFUSED_MAX];
     uint32_t refused_count;
-    int refused_code; /* of the newest refusal, and its sentence */
+    int refused_code; /* the code of the newest refusal; its sentence follows */
     char refused_text[512];
     struct load_counts counts;
 };
 
-/* Keeps requests under way until the time is up; leaves them under way. 0, or failed(). */
+/* Keeps requests under way until the time is up, and leaves them under way. 0, or failed(). */
 int load_run(struct load *l, uint64_t duration_us);
-/* Starts nothing more and takes the answers of what is under way. 0, or failed(). */
+/* Starts no more requests and receives the answers of those under way. 0, or failed(). */
 int load_finish(struct load *l);
-/* Sends once more what was refused, and waits for the answers. 0: all acknowledged; 1: some
- * refused again; or failed(). */
+/* Sends the refused writes once more, and waits for the answers. 0: all were acknowledged; 1: some
+ * were refused again; or failed(). */
 int load_retry(struct load *l);
-/* What was refused is not tried again; its outcome stays open. */
+/* Refused writes are not tried again; their outcome stays open. */
 void load_forget_refused(struct load *l);
-/* The server is dead: takes the answers that still arrive and forgets the rest; what they would
- * have changed stays open. 0, or failed(). */
+/* Call it after the server has ended. Receives the answers that still arrive and forgets the other
+ * requests, whose outcome stays open. 0, or failed(). */
 int load_drop(struct load *l);

@@ -54,7 +54,8 @@ int snapshots_verify(struct snapshots *s, const struct server *server)
     return run_through(s, server, "verify", s->name);
 }
 
-/* What was under way came before the restore and is gone, or after it and is there. */
+/* A request that was under way was done before the restore and is undone, or after it and is
+ * not. */
 static void take_over(struct load *l, const struct model *m, const struct operation sent[LOAD_IN_FLIGHT])
 {
     *l->model = *m;
@@ -90,7 +91,7 @@ int snapshots_restore_killed(struct snapshots *s, struct server *server)
         return failed("fork: %s", strerror(errno));
     pause_us(random_below(250000));
     server_kill(server);
-    if (kith_status(pid, true) == 0) /* acknowledged: it cannot be anything else */
+    if (kith_status(pid, true) == 0) /* the restore was acknowledged, so its state is certain */
         *s->load->model = s->is;
     else
         s->torn = true;

@@ -1,5 +1,6 @@
-/* fuzz_container.c -- a segment's file from any bytes: parsed, every slice checked, the index
- * opened. The footer's checksum is mended first, or no input would get past it. */
+/* fuzz_container.c -- any bytes as the file of a segment: it is parsed, every slice is checked, and
+ * the index is opened. The checksum of the footer is corrected first; otherwise no input would get
+ * past it. */
 #include "base/checksum.h"
 #include "index/segment_index.h"
 #include "shards/segment/container_format.h"
@@ -29,8 +30,8 @@ static void mend(uint8_t *bytes, size_t size)
 #define DIM_TRIED   64
 #define COUNT_TRIED 64
 
-/* What the manifest would say of the index; where its header says something small, that, so that
- * inputs get past the first look. */
+/* What the manifest would say of the index. If the header has a small value, that value is taken,
+ * so that inputs get past the first check. */
 struct told {
     uint32_t version, metric, dim, count;
 };
@@ -85,7 +86,7 @@ static void open_index(const struct container *c)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-    uint8_t *bytes = memory_aligned(size); /* a mapping is aligned too */
+    uint8_t *bytes = memory_aligned(size); /* as aligned as a mapping */
     struct container c;
     struct error e;
     if (!bytes || size == 0) {

@@ -1,5 +1,5 @@
-/* fuzz_frame.c -- any bytes as frames: the header parser, and the meta of every operation as
- * the server reads it. */
+/* fuzz_frame.c -- any bytes as frames: the header is parsed, and the meta of every operation is
+ * read as the server reads it. */
 #include "base/text/utf8.h"
 #include "net/native/frame.h"
 #include "net/native/meta/meta.h"
@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* What the server says of a header must not depend on how many pieces it came in. */
+/* The result of parsing a header must not depend on the pieces in which it arrives. */
 static int parse_in_pieces(const uint8_t *bytes, size_t n, struct kith_frame_header *ret)
 {
     struct error error;
@@ -36,14 +36,14 @@ static int parse_in_pieces(const uint8_t *bytes, size_t n, struct kith_frame_hea
 static void same_ids(const struct meta_points_ask *ask, const Kith__PointIds *ids)
 {
     const size_t numbers = ids ? ids->n_numbers : 0, uuids = ids ? ids->uuids.len / 16 : 0;
-    /* protobuf keeps the last of several `uuids`; ours follow each other. Nobody sends that. */
+    /* of several fields `uuids` protobuf-c keeps the last; the server's reader joins them */
     check(ask->count == numbers + uuids || (numbers == 0 && ask->count > uuids));
     for (size_t i = 0; i < numbers; i++)
         check(ask->ids[i].hi == 0 && ask->ids[i].lo == ids->numbers[i]);
 }
 
-/* protobuf-c takes a boolean from a field of any wire type. We take it from a varint, and ignore
- * others as the format says. */
+/* protobuf-c takes a boolean from a field of any wire type. The server's reader takes it from a
+ * varint only, and ignores other types, as the format says. */
 static bool has_odd_boolean(const uint8_t *meta, size_t n)
 {
     struct wire w = wire_of(meta, n);
@@ -54,7 +54,8 @@ static bool has_odd_boolean(const uint8_t *meta, size_t n)
     return false;
 }
 
-/* Our reader of the metas that name points, beside protobuf-c: what both take means the same. */
+/* Compares the server's reader of metas that name points with protobuf-c. Input that both take must
+ * mean the same. */
 static void compare_points(struct request *rq, enum meta_points_kind kind, const uint8_t *meta, size_t n)
 {
     ProtobufCAllocator allocator = meta_allocator(rq);

@@ -1,5 +1,5 @@
-/* fuzz_json.c -- JSON text from any bytes: slices lie within the text, and a slice of a valid
- * value is itself valid. */
+/* fuzz_json.c -- any bytes as JSON text: slices lie within the text, and a slice of a valid value
+ * is itself valid. */
 #include "base/check.h"
 #include "base/text/json_scan.h"
 
@@ -16,7 +16,7 @@ static void check_slice(const char *text, size_t size, struct json_slice s)
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-    /* a copy of exactly that size: what reads beyond it is seen */
+    /* a copy of exactly that size, so that the sanitizer finds a read beyond it */
     char *text = malloc(size > 0 ? size : 1);
     if (!text)
         return 0;

@@ -1,12 +1,12 @@
-/* fuzz_log.c -- blocks of the log and the records in them, from any bytes; as they are, and as the
- * payload of a block with a right checksum. */
+/* fuzz_log.c -- any bytes as blocks of the log with records. The bytes are read as they are, and as
+ * the payload of a block with a right checksum. */
 #include "shards/log/log_block.h"
 #include "shards/log/record.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static volatile uint8_t seen; /* so that the compiler does not leave the reading out */
+static volatile uint8_t seen; /* keeps the compiler from leaving out the reads */
 
 static void read_records(const uint8_t *bytes, size_t size)
 {
@@ -17,7 +17,7 @@ static void read_records(const uint8_t *bytes, size_t size)
         for (uint32_t i = 0; i < r.part_count; i++) {
             const struct record_part *p = &r.parts[i];
             if (record_part(&r, (enum record_part_kind)p->kind, p->number) != p)
-                abort(); /* no part is there twice */
+                abort(); /* no part may be there twice */
             for (uint32_t k = 0; k < p->size; k++)
                 sum ^= ((const uint8_t *)p->bytes)[k];
         }
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
         return 0;
     log_block_write(&b, out);
     if (!log_block_read(out, log_block_extent(b.size), &b))
-        abort(); /* what was written can be read */
+        abort(); /* a record that was written must be readable */
     read_records(b.payload, b.size);
     free(out);
     return 0;

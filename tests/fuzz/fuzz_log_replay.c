@@ -1,8 +1,9 @@
-/* fuzz_log_replay.c -- a log's files from a script, replayed in the simulated world.
+/* fuzz_log_replay.c -- makes the files of a log by a script, and replays them in the simulated
+ * world.
  *
- * Any bytes as files would never hold two blocks whose checksums are right, so the input is read as
- * commands of four bytes: write a block, leave something else there, damage what was written, begin
- * another file. Whatever is replayed must be what was written at that place. */
+ * Random bytes would never hold two blocks with right checksums. So the input is a list of commands
+ * of four bytes: write a block, write something else, damage written bytes, or begin another file.
+ * Each replayed group must have been written at its place. */
 #include "base/log.h"
 #include "reactor/fibers/fiber.h"
 #include "reactor/file.h"
@@ -18,9 +19,9 @@
 
 static struct script {
     uint8_t bytes[UNITS_MAX * LOG_UNIT];
-    uint32_t sizes[UNITS_MAX];  /* payload of the block that begins at the unit */
-    bool continued[UNITS_MAX];  /* and whether the next one belongs to it */
-    uint64_t starts[FILES_MAX]; /* where the files begin */
+    uint32_t sizes[UNITS_MAX];  /* bytes of payload of the block that begins at the unit */
+    bool continued[UNITS_MAX];  /* whether the next block belongs to the same group */
+    uint64_t starts[FILES_MAX]; /* the positions at which files begin */
     size_t units, files;
     uint64_t run, start, known_end, expected; /* expected: where the next group must begin */
 } script;
@@ -50,7 +51,7 @@ static void put_block(const uint8_t c[4])
         payload[i] = payload_byte(b.position, i);
     script.sizes[script.units] = b.size;
     script.continued[script.units] = b.flags != 0;
-    if (c[0] == 252) /* the place is not its own */
+    if (c[0] == 252) /* the block names another place */
         b.position += LOG_UNIT;
     log_block_write(&b, script.bytes + script.units * LOG_UNIT);
     script.units += units;
@@ -62,11 +63,11 @@ static void obey(const uint8_t c[4])
     switch (c[0]) {
     case 0: script.run += c[1] % 3; break;
     case 1: script.run -= script.run > 1; break;
-    case 2: /* a unit that was never written, or not by us */
+    case 2: /* a unit that was never written, or by another program */
         if (script.units < UNITS_MAX)
             memset(script.bytes + script.units++ * LOG_UNIT, c[1], LOG_UNIT);
         break;
-    case 3: /* damage */
+    case 3: /* a damaged byte */
         if (used)
             script.bytes[((size_t)c[1] << 16 | (size_t)c[2] << 8 | c[3]) % used] ^= 1u << (c[1] >> 5);
         break;
@@ -100,7 +101,7 @@ static int write_files(const struct log_options *o)
     return rc;
 }
 
-/* A group is the payloads of its blocks, each of which was written at its place. */
+/* A group must consist of the payloads of blocks that were written at its place. */
 static int take_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
 {
     (void)arg;
@@ -150,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     memset(&script, 0, sizeof(script));
     script.run = 1;
-    script.files = 1; /* the first begins at 0 */
+    script.files = 1; /* the first file begins at 0 */
     for (; size >= 4; input += 4, size -= 4)
         obey(input);
     log_set_sink(quiet, NULL);

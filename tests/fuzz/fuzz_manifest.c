@@ -1,6 +1,6 @@
-/* fuzz_manifest.c -- the manifest from any bytes. For every other input the checksums of head and
- * blocks are mended, so that the bodies are reached: an input is then a list of blocks, each a
- * kind, a size and a body. */
+/* fuzz_manifest.c -- any bytes as the manifest. For half of the inputs the checksums of head and
+ * blocks are corrected, so that the bodies are reached. Such an input is a list of blocks, each
+ * with a kind, a size and a body. */
 #include "base/checksum.h"
 #include "shards/manifest/manifest_parse.h"
 
@@ -36,7 +36,7 @@ static void add_block(struct mended *m, uint32_t kind, const uint8_t *body, uint
         m->state_bytes += BLOCK_HEAD + padded;
 }
 
-/* Bodies of blocks: a byte says the kind, two the size. */
+/* Makes blocks of the input: a byte gives the kind, two bytes give the size. */
 static void mend(struct mended *m, const uint8_t *input, size_t size)
 {
     m->size = MANIFEST_HEAD_BYTES;

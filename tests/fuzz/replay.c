@@ -1,5 +1,6 @@
-/* replay.c -- a fuzz target without libFuzzer: eats the files of a folder, one TAP line each. What
- * once made a target fail is kept in its corpus and is tried again by every test run. */
+/* replay.c -- runs a fuzz target without libFuzzer, on each file of a folder, and prints a TAP line
+ * for each. An input that once made a target fail stays in its corpus, so that every test run reads
+ * it again. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

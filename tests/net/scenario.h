@@ -1,4 +1,4 @@
-/* scenario.h -- what the tests of the native protocol begin with: a client that said hello, a
+/* scenario.h -- how the tests of the native protocol begin: a client that said hello, and a
  * collection with points. */
 #pragma once
 
@@ -19,9 +19,10 @@
     static void name(struct server *s)
 
 struct client opened(struct server *s);
-/* The answer rc was that error, its sentence has `word`, and the connection goes on. */
+/* Asserts that the answer rc was the error `code`, that its text contains `word`, and that the
+ * connection goes on. */
 void expect_refused(struct client *c, int rc, enum error_code code, const char *word);
-/* The 4 numbers of point `id`. */
+/* Writes the 4 numbers of point `id`. */
 void fill_vector(float *v, uint64_t id);
 /* Creates the collection (l2, 4 dimensions) with the points 0 to n - 1. */
 void fill_collection(struct client *c, const char *name, uint32_t n);

@@ -1,6 +1,6 @@
-/* A column kind that src does not have goes through a whole server: its field is created, appended
- * to, sealed, merged, shared with other reactors, opened again, and answers filters. What it takes
- * is one call, column_kind_add(). */
+/* Tests that a column kind which src does not have works in a whole server. One call adds it:
+ * column_kind_add(). Its columns are created, appended to, sealed, merged, shared with other
+ * reactors and opened again, and they answer filters. */
 #include "../boolean/boolean.h"
 #include "client.h"
 #include "gpu/gpu.h"
@@ -15,14 +15,14 @@
 #define DIM    4
 #define POINTS 600
 
-/* "open" of point i, in JSON; NULL: it is missing. */
+/* The value of field "open" of point i, as JSON; NULL: the field is missing. */
 static const char *open_of(uint32_t i)
 {
     static const char *const texts[] = {"true", "false", "[true,false]", "null", "\"true\"", "1", NULL};
     return texts[i * 7919 / 5 % ARRAY_LEN(texts)];
 }
 
-/* A JSON text names a boolean. */
+/* Whether a value in JSON is, or contains, the boolean `word`. */
 static bool says(const char *json, const char *word)
 {
     return json && json[0] != '"' && strstr(json, word);
@@ -49,7 +49,8 @@ static void write_points(struct client *c, uint32_t from, uint32_t to)
     }
 }
 
-/* All points below `to` whose field says the word, and no other, are found. */
+/* Asserts that a search finds the points below `to` whose field has the value `word`, and no
+ * others. */
 static void expect(struct client *c, const char *word, uint32_t to)
 {
     static uint64_t ids[POINTS];
@@ -91,7 +92,7 @@ static void expect_all(struct client *c, uint32_t to)
     }
 }
 
-/* Each reactor's sealed segments have their column: they read no payloads. */
+/* Asserts that all sealed segments of each reactor have the column, so filters read no payloads. */
 static void expect_columns(struct server *s)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
@@ -135,7 +136,7 @@ static void live(struct server *s)
     expect_all(&c, POINTS);
     call_named(&c, KITH_OP_COMPACT);
     expect_all(&c, POINTS);
-    fiber_sleep_ns(UINT64_C(2000000000)); /* of virtual time, in which columns are shared */
+    fiber_sleep_ns(UINT64_C(2000000000)); /* virtual time, in which reactors share the columns */
     expect_columns(s);
     expect_all(&c, POINTS);
     cr_assert_eq(client_add_field(&c, "a", "x", "colour", 0, NULL), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));

@@ -1,6 +1,6 @@
-/* Searches with filters through the native protocol against a list of all points: while points
- * grow, sealed, merged, on all reactors, while fields are added and dropped; and what is
- * refused. */
+/* Compares searches with filters, through the native protocol, with a plain list of all points.
+ * Segments are growing, sealed, merged and on all reactors, and fields are added and dropped. Also
+ * tests which filters are refused. */
 #include "client.h"
 #include "gpu/gpu.h"
 #include "harness.h"
@@ -79,7 +79,7 @@ static void write_points(struct client *c, uint64_t *state, uint32_t from, uint3
     }
 }
 
-/* -- filters, and the same by hand -- */
+/* -- filters, and the same tests on the list -- */
 
 struct wanted {
     bool year, stars, not_stars;
@@ -109,7 +109,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The hits are k of the points that pass, or all of them; with exact they are the nearest. */
+/* Asserts that the hits are K of the points that pass, or all if fewer pass. Hits of an exact
+ * search must be the nearest. */
 static void compare(struct client *c, const struct wanted *w, const float *query, bool exact)
 {
     enum { K = 10 };
@@ -212,11 +213,11 @@ static void live(struct server *s)
     cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
     cr_assert_eq(client_add_field(&c, "a", "stars", INTEGER, 0, NULL), 0, "%s", c.error);
-    search_many(&c, &state, false); /* of nothing */
+    search_many(&c, &state, false); /* an empty collection */
     write_points(&c, &state, 0, 500);
-    search_many(&c, &state, false); /* growing; one column from the beginning, */
+    search_many(&c, &state, false); /* growing segments whose column is as old as they are */
     cr_assert_eq(client_add_field(&c, "a", "made.year", INTEGER, 0, NULL), 0, "%s", c.error);
-    search_many(&c, &state, true); /* one that came later */
+    search_many(&c, &state, true); /* and with a column that was added later */
     write_points(&c, &state, 300, 700);
     search_many(&c, &state, true);
     seal(&c);
@@ -226,10 +227,10 @@ static void live(struct server *s)
     seal(&c);
     search_many(&c, &state, false);
     cr_assert_eq(client_add_field(&c, "a", "made.year", INTEGER, 0, NULL), 0, "%s", c.error);
-    search_many(&c, &state, true); /* sealed segments that lack it, on all reactors */
+    search_many(&c, &state, true); /* sealed segments on all reactors that lack the column */
     delete_some(&c, &state);
     compact(&c);
-    search_many(&c, &state, true); /* merged */
+    search_many(&c, &state, true); /* merged segments */
     write_points(&c, &state, 100, 200);
     cr_assert_eq(client_drop_field(&c, "a", "stars", 0, NULL), 0, "%s", c.error);
     cr_assert_eq(client_drop(&c, "a"), 0);
@@ -281,7 +282,7 @@ static void without_columns(struct server *s)
     cr_assert_eq(without.filters.selections, with.filters.selections);
     for (unsigned plan = 1; plan < PLAN_KINDS; plan++)
         without.filtered[0] += without.filtered[plan];
-    cr_assert_geq(without.filtered[0], 2u * 25 * 2 * 2); /* two segments, exactly and not */
+    cr_assert_geq(without.filtered[0], 2u * 25 * 2 * 2); /* two segments, exact and approximate */
     cr_assert_eq(client_drop(&c, "a"), 0);
     client_close(&c);
 }
@@ -291,7 +292,7 @@ Test(filter, payloads_give_the_answers_that_columns_give)
     harness_run(BACKEND_SIM, 1, without_columns);
 }
 
-/* Searches with a filter of one condition, and returns what client_search() does. */
+/* Searches with a filter of one condition. Returns what client_search() does. */
 static int search_with(struct client *c, Kith__Condition *condition)
 {
     static const float query[DIM];
@@ -333,7 +334,7 @@ static void refusals(struct server *s)
     match.integers = many;
     for (size_t i = 0; i < ARRAY_LEN(many); i++)
         many[i] = INT64_MAX - (int64_t)i;
-    match.n_integers = 1024; /* of ten bytes each: as many as there may be fit into a search */
+    match.n_integers = 1024; /* the most that are allowed, of ten bytes each, fit into a search */
     cr_assert_geq(search_with(&c, &condition), 0, "%s", c.error);
     match.n_integers = 1025;
     refuse(&c, &condition, "but 1024 at most are allowed");

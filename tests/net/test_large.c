@@ -1,6 +1,6 @@
-/* The largest that may be sent, of every operation: it is answered, and no piece of it holds the
- * core. The environment says how long a fiber may hold it (tests/meson.build); so this runs on this
- * machine and not on the simulator, whose time stands still. */
+/* Tests the largest request of every operation: it is answered, and no step of it blocks its core.
+ * The environment says how long a fiber may run without yielding (tests/meson.build). The tests run
+ * on this machine, because no simulated time passes while a fiber runs. */
 #include "client.h"
 #include "harness.h"
 #include "net/native/meta/wire.h"
@@ -53,7 +53,7 @@ static void put(struct meta *m, uint32_t field, const void *bytes, size_t n)
     m->end += n;
 }
 
-/* Numbers [first, first + n), one field or one field each. */
+/* Writes the numbers [first, first + n), as one packed field or as a field each. */
 static void put_numbers(struct meta *m, uint64_t first, uint32_t n, bool packed)
 {
     struct meta ids = meta_of(16 + (size_t)n * 9);
@@ -71,7 +71,7 @@ static void put_numbers(struct meta *m, uint64_t first, uint32_t n, bool packed)
     free(ids.bytes);
 }
 
-/* Sends a frame and takes its answer, which keeps its code. */
+/* Sends a frame and receives its answer. Returns the code as client.h says. */
 static int ask(struct client *c, uint16_t op, struct meta *m, const void *block, uint64_t block_bytes,
                struct client_reply *ret)
 {
@@ -98,7 +98,7 @@ static void want_refused(struct client *c, int rc, enum error_code code, const c
     cr_assert_eq(client_ping(c), 0);
 }
 
-/* -- long names and fields that nobody knows -- */
+/* -- long names and unknown fields -- */
 
 LARGE_TEST(a_long_name_is_refused_by_its_length)
 {
@@ -135,7 +135,7 @@ LARGE_TEST(a_long_name_is_refused_by_its_length)
         const bool longer = by_name[i] == KITH_OP_CREATE || by_name[i] == KITH_OP_SEARCH;
         want_refused(&c, ask(&c, by_name[i], &m, NULL, 0, NULL), ERROR_INVALID_ARGUMENT, longer ? "32768" : "4096");
     }
-    for (uint16_t op = KITH_OP_UPSERT; op <= KITH_OP_GET; op++) { /* these may be long */
+    for (uint16_t op = KITH_OP_UPSERT; op <= KITH_OP_GET; op++) { /* their metas may be long */
         struct meta m = meta_of(17 * MIB);
         put(&m, 1, name, 16 * MIB);
         want_refused(&c, ask(&c, op, &m, NULL, 0, NULL), ERROR_INVALID_ARGUMENT, "at most 127");

@@ -1,5 +1,5 @@
-/* Sealed segments are searched on all reactors, whoever sealed or merged them: with each fan-out
- * the same is found, while points are written again, deleted, sealed and merged. */
+/* Tests that all reactors search the sealed segments of each other. Every fan-out finds the same
+ * points, also while points are written again, deleted, sealed and merged. */
 #include "client.h"
 #include "harness.h"
 
@@ -49,7 +49,7 @@ static void write_all(struct client *c, uint32_t from, uint32_t step)
     }
 }
 
-/* All points, by an exact search; the first `gone` of them are not there. */
+/* Asserts that an exact search finds all points but the first `gone`, which are deleted. */
 static void find_all(struct client *c, uint32_t gone)
 {
     float *query = vector(random_u64() % POINTS);
@@ -128,14 +128,14 @@ static void rewrite_seal_and_merge(struct client *c)
     order(c, random_u64() % 3 ? KITH_OP_SEAL : KITH_OP_COMPACT);
 }
 
-/* A point that is written again moves from a sealed segment, which any reactor may
- * search, to its home. */
+/* Searches while writers work. A point that is written again moves from a sealed segment, which any
+ * reactor may search, to a growing segment of its owner. No search may miss it. */
 static void search_beside(struct server *s, void (*work)(struct client *c))
 {
     struct client c = prepared(s);
     struct writer w = {.server = s, .work = work};
     order(&c, KITH_OP_SEAL);
-    if (harness_sim) { /* a search pauses often, and sees what others wrote meanwhile late */
+    if (harness_sim) { /* searches pause often, and messages of writers arrive late */
         sim_fault_rate(harness_sim, FAULT_PREEMPT, 700000);
         sim_fault_rate(harness_sim, FAULT_STALL, 20000);
         sim_fault_rate(harness_sim, FAULT_LATE_MESSAGE, 300000);

@@ -1,5 +1,5 @@
-/* Snapshots of a whole server, asked for by clients: on the simulator with one and with three
- * reactors, and on this machine. */
+/* Tests snapshots of a whole server, which clients make and restore: on the simulator with one and
+ * with three reactors, and on this machine. */
 #include "client.h"
 #include "harness.h"
 #include "scenario.h"
@@ -81,7 +81,7 @@ static int verify(struct client *c, const char *name)
     }
 }
 
-/* Points first..first+n-1; every component is the round. */
+/* Writes points first to first + n - 1. Every component is the number of the round. */
 static int write_points(struct client *c, uint64_t first, uint32_t n, float round)
 {
     uint64_t *ids = malloc(n * sizeof(*ids));
@@ -170,7 +170,7 @@ struct writers {
     struct server *s;
     unsigned running;
     bool stop;
-    uint64_t acknowledged[4], refused; /* rounds that a writer was told of */
+    uint64_t acknowledged[4], refused; /* the last acknowledged round of each writer */
     struct event ended;
 };
 
@@ -179,7 +179,7 @@ struct writer {
     unsigned number;
 };
 
-/* Writes its own points, in rounds; a refusal must be the one for a restore. */
+/* Writes points of its own, in rounds. Only a restore may refuse a write. */
 static void writer_run(void *arg)
 {
     struct writer *w = arg;
@@ -237,7 +237,7 @@ SNAPSHOT_TEST(one_is_taken_and_restored_while_writers_go_on)
     memcpy(after, all.acknowledged, sizeof(after));
     while (all.acknowledged[1] < after[1] + 3)
         fiber_sleep_ns(1000000);
-    /* they go on, are refused meanwhile, and go on again */
+    /* the writers go on; their writes are refused during the restore only */
     cr_assert_eq(restore(&c, "live"), 0, "%s", c.error);
     uint64_t restored = all.acknowledged[2];
     while (all.acknowledged[2] < restored + 3)
@@ -275,7 +275,7 @@ static void fail_and_repeat(struct server *s)
         int rc = restore(&c, "first");
         sim_fault_rate(sim, FAULT_WRITE_ERROR, 0);
         cr_assert(rc == 0 || rc == CLIENT_REFUSED(ERROR_IO), "rc %d: %s", rc, c.error);
-        rc = client_count(&other, "a", &count); /* the whole of one state, or nothing */
+        rc = client_count(&other, "a", &count); /* must be all of one state, or refused */
         cr_assert((rc == 0 && count == POINTS) || rc == CLIENT_REFUSED(ERROR_UNAVAILABLE), "rc %d: %s", rc,
                   other.error);
     }
@@ -283,7 +283,7 @@ static void fail_and_repeat(struct server *s)
     want_points(&other, POINTS, 1);
     int rc;
     for (int i = 0; (rc = write_points(&other, 0, POINTS, 3)) != 0 && i < 60; i++)
-        /* what failed may have made the server read-only; it looks again by itself */
+        /* the fault may have made the server read-only; it tries the disk again by itself */
         fiber_sleep_ns(1000000000);
     cr_assert_eq(rc, 0, "%s", other.error);
     want_points(&c, POINTS, 3);
@@ -301,7 +301,7 @@ Test(net_snapshot, a_restore_that_a_failing_disk_interrupts_is_finished_by_the_n
     }
 }
 
-/* -- the cut is short -- */
+/* -- creating a snapshot blocks other changes only for a short time -- */
 
 struct copying {
     struct client client;
@@ -317,7 +317,7 @@ static void take_snapshot(void *arg)
     event_notify_all(&p->ended);
 }
 
-/* Several segments in each of many collections: there is much to copy. */
+/* Makes several segments in each of many collections, so that copying takes long. */
 static void fill_many(struct client *c)
 {
     char name[16];
@@ -354,10 +354,10 @@ static void create_while_copying(struct server *s)
         cr_assert_eq(client_create(&c, name, DIM, KITH__METRIC__METRIC_L2), 0, "%s", c.error);
         snprintf(name, sizeof(name), "many%u", made % 20);
         if (made < 20)
-            /* its files stay until they are copied */
+            /* the files of a dropped collection stay until they are copied */
             cr_assert_eq(client_drop(&c, name), 0, "%s", c.error);
     }
-    cr_assert_gt(made, 5); /* one at most, if creations waited for the copy */
+    cr_assert_gt(made, 5); /* if creations waited for the copy, at most one would be done */
     cr_assert_eq(verify(&c, "copied"), 0, "%s", c.error);
     client_close(&c);
     client_close(&copying.client);

@@ -1,4 +1,4 @@
-/* The least limit of a control group and of those above it is found, in trees of files that
+/* Tests that the least limit of a control group and of its parents is found, in trees of files that
  * look like the kernel's. */
 #include "reactor/machine/memory_limit.h"
 #include <criterion/criterion.h>

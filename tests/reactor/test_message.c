@@ -54,7 +54,7 @@ EVERYWHERE(message, goes_there_and_comes_back)
     world_run_well(backend, 2, play_ping_pong, &rounds);
 }
 
-/* Both sleep at once all the time: one wake-up lost and this stands still. */
+/* Both reactors sleep all the time, so one lost wake-up blocks the test. */
 ON_REAL_BACKENDS(message, no_wake_up_is_lost_in_20000_round_trips)
 {
     unsigned rounds = 20000;
@@ -77,7 +77,7 @@ EVERYWHERE(message, works_to_ones_own_reactor)
 /* -- more than a ring holds -- */
 
 #define SENDERS    12
-#define BATCH      100 /* 1200 under way at once, RING_CREDITS are 512 */
+#define BATCH      100 /* so that 1200 are under way at once, more than RING_CREDITS (512) */
 #define BATCHES    5
 #define REACTORS_3 3
 
@@ -249,9 +249,9 @@ static void stop_under_load(void *arg)
     fiber_sleep_ns(MILLIS(5));
     struct number after;
     want_eq(square(&after, 1, 1), -ESHUTDOWN);
-    want_eq(after.is, 1); /* nobody looked at it */
+    want_eq(after.is, 1); /* no actor received it */
     after = (struct number){.is = 1};
-    /* others go on */
+    /* other messages are still answered */
     want_eq(message_call(&after.m, (struct address){1, ACTOR_LATE, 0}, MSG_NUMBER, NULL), 0);
 }
 

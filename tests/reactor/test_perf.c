@@ -1,5 +1,5 @@
-/* The core's own counters: none in the simulator; elsewhere either none, which is what most virtual
- * machines have, or they grow with what is done. */
+/* Tests the performance counters of a core. The simulator has none. A machine may have none, as
+ * most virtual machines do; if it has them, they grow with the work. */
 #include "reactor/machine/perf.h"
 #include "world.h"
 

@@ -1,5 +1,5 @@
-/* test_scatter.c -- a message to each of many reactors: each is asked once or not at all, all are
- * awaited, the first failure is told. */
+/* test_scatter.c -- a message to each of many reactors: each reactor gets one or none, all answers
+ * are awaited, the first failure is returned. */
 #include "reactor/message.h"
 #include "world.h"
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* test_sim.c -- what only the simulator promises: one seed is one run, and a power cut takes
- * what was not flushed. */
+/* test_sim.c -- promises of the simulator only: one seed is one run, and a power cut takes bytes
+ * that were not flushed. */
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"

@@ -1,5 +1,5 @@
-/* test_sim_faults.c -- what goes wrong with connections, messages, turns and memory, and that a
- * seed stays one run with all of it. */
+/* test_sim_faults.c -- each fault of connections, messages, turns and memory; with all of them a
+ * seed is still one run. */
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"

@@ -1,5 +1,5 @@
-/* test_socket.c -- byte streams: what is sent arrives, ends are seen, deadlines hold,
- * closing wakes who waits. */
+/* test_socket.c -- byte streams: sent bytes arrive, ends are seen, deadlines hold, and closing
+ * wakes waiting fibers. */
 #include "reactor/fibers/sync.h"
 #include "reactor/reactor.h"
 #include "reactor/socket.h"

@@ -52,7 +52,7 @@ static void notify_one_by_one(void *arg)
 {
     struct scene *s = arg;
     struct part parts[WAITERS] = {0};
-    event_notify_all(&s->event); /* nobody waits: nothing is remembered */
+    event_notify_all(&s->event); /* without waiters a notification has no effect */
     assemble(s, parts, wait_for_event);
     fiber_sleep_ns(MILLIS(1));
     want_eq(s->left, 0);
@@ -100,7 +100,7 @@ static void wait_with_deadline(void *arg)
     uint64_t deadline = clock_now_ns() + MILLIS(3);
     want_eq(event_wait_until(&e, deadline), -ETIME);
     want(clock_now_ns() >= deadline);
-    want(!e.head); /* who gave up waits no more */
+    want(!e.head); /* a fiber that gave up has left the list */
 
     want_eq(fiber_start(CLASS_INTERACTIVE, notify_soon, &e, "notifier"), 0);
     deadline = clock_now_ns() + SECONDS(20);

@@ -1,5 +1,5 @@
-/* The cores of a process are those of its affinity, and the time that control groups allow is read
- * from trees of files that look like the kernel's. */
+/* Tests that the cores of a process are those of its affinity, and that the time which control
+ * groups allow is read from trees of files that look like the kernel's. */
 #include "reactor/machine/topology.h"
 #include "world.h"
 #include <sched.h>
@@ -32,7 +32,7 @@ static void end(void)
 
 TestSuite(topology, .init = begin, .fini = end);
 
-/* As taskset -c does it: only the last of the CPUs that we have. */
+/* Keeps only the last CPU of this process, as taskset -c would. */
 static void keep_one_cpu(void)
 {
     cpu_set_t mine, one;

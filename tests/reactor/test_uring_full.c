@@ -1,6 +1,5 @@
-/* test_uring_full.c -- the kernel takes no submissions for a while, as it may when it has no
- * memory. Nothing is forgotten meanwhile: neither that an operation is to be given up, nor to
- * listen for wake-ups. */
+/* test_uring_full.c -- the kernel takes no submissions for a while, as it may when it lacks memory.
+ * Meanwhile the back end forgets neither to cancel an operation nor to listen for wake-ups. */
 #include "reactor/fibers/sync.h"
 #include "reactor/file.h"
 #include "reactor/message.h"

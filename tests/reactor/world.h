@@ -1,8 +1,8 @@
 /* world.h -- runs a function in fibers, on each of the three back ends.
  *
- * What a fiber believes it says with want(): Criterion's own assertions leave a test by longjmp(),
- * which must not happen on a fiber's stack or on a reactor's thread. A want() that does not hold
- * prints itself and ends the test's process. */
+ * A fiber asserts with want(). Criterion's own assertions leave a test by longjmp(), which must not
+ * happen on the stack of a fiber or on the thread of a reactor. A want() that does not hold prints
+ * itself and ends the process of the test. */
 #pragma once
 
 #include "base/memory.h"
@@ -35,12 +35,12 @@ struct world {
     bool never_stops;    /* nobody calls runtime_stop() */
 };
 
-/* Runs main(arg) as the boot fiber of every reactor; reactor 0 calls runtime_stop() after its
- * main() has returned. Returns what runtime_run() said. */
+/* Runs main(arg) as the boot fiber of every reactor. Reactor 0 calls runtime_stop() after its
+ * main() has returned. Returns what runtime_run() returns. */
 int world_run(const struct world *w, runtime_boot_fn main, void *arg);
 
-/* An empty folder for files: on disk, or, for the simulator, in the world's own file system. Call
- * it in a fiber; nothing of it is left after world_run(). */
+/* An empty folder for files: on disk, or in the file system of the simulator. Call it in a fiber.
+ * world_run() removes the folder at its end. */
 const char *world_folder(void);
 
 /* Skips the running test when this machine refuses the back end. */
@@ -81,6 +81,6 @@ void world_require(enum backend_kind backend);
     }                                                                                                                  \
     static void suite##_##name##_on(enum backend_kind backend)
 
-/* Runs main() there with one or more reactors and asserts that it ended well. */
+/* Runs main() on that back end with n reactors, and asserts that the run ended without an error. */
 #define world_run_well(kind, n, main, arg)                                                                             \
     cr_assert_eq(world_run(&(struct world){.backend = (kind), .reactors = (n), .seed = 1}, main, arg), 0)

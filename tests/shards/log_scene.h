@@ -1,4 +1,5 @@
-/* log_scene.h -- a log of small files, and records that are counted when they come back. */
+/* log_scene.h -- a log of small files, and numbered records that are counted as they are
+ * replayed. */
 #pragma once
 
 #include "../reactor/world.h"
@@ -10,19 +11,19 @@
 
 struct log_options options(void);
 
-/* Records are numbers, 8 bytes each, and some filling behind the first. */
+/* A record is a number of 8 bytes, followed by filling. */
 struct seen {
-    uint64_t next; /* the number that must come */
+    uint64_t next; /* the number that the next record must have */
     size_t groups;
 };
 int take_group(const uint8_t *bytes, size_t size, uint64_t position, void *arg);
 int replay(struct seen *seen, uint64_t start, struct log_end *end, struct error *e);
-/* Replays all, into seen, and opens the log behind it. */
+/* Replays all records into seen, and opens the log behind them. */
 struct log *reopen(struct seen *seen);
 
 int append_bytes(struct log *l, const void *bytes, size_t size, enum durability durability);
-/* Must succeed. */
+/* Appends a record. The append must succeed. */
 void append(struct log *l, uint64_t number, size_t filling, enum durability durability);
 
-/* Its files; the caller frees starts. */
+/* The files of the log; the caller frees starts. */
 struct log_file_list list(void);

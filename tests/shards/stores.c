@@ -69,7 +69,7 @@ void server_open_segments(struct server *s, unsigned reactors)
     want_eq(folder_open("data", &s->lock, &s->manifest, &e), 0);
     manifest_log_open(&s->log, "data", &s->manifest);
     want_eq(folder_prepare("data", &s->manifest, reactors, &e), 0);
-    want_eq(folder_drop_caches("data", &e), 0); /* nothing is lost by it */
+    want_eq(folder_drop_caches("data", &e), 0); /* the caches hold only what the disk has */
     for (unsigned r = 0; r < reactors; r++) {
         struct store_options o = {.dir = "data",
                                   .reactor = r,
@@ -170,8 +170,8 @@ static float distance(const float *a, const float *b)
     return sum;
 }
 
-/* As the router of one reactor does it: all that is there, and of the others what is only there, or
- * their share of the sealed segments. */
+/* Searches as the router of one reactor does. One reactor searches all segments that it has, and
+ * the others only their growing ones; or, if `wide`, each searches its share of the sealed ones. */
 static float nearest_from(struct server *s, uint64_t collection, unsigned session, struct shard_query *q, bool wide)
 {
     struct shard *here = store_shard(s->stores[session], collection);
@@ -203,7 +203,7 @@ static float nearest_from(struct server *s, uint64_t collection, unsigned sessio
     return found;
 }
 
-/* The nearest of the model and of all stores together, exactly and by the graphs. */
+/* Compares the nearest points of the model with those of all stores together. */
 static void compare_search(struct server *s, const struct collection_config *c, const struct truth *truth, bool exact)
 {
     float query[DIM], best = INFINITY;
@@ -276,7 +276,7 @@ void work(struct server *s)
     }
 }
 
-/* What the builder of each reactor does, all in one fiber. */
+/* Does the work of the builders of all reactors in one fiber. */
 static void compaction_run(void *arg)
 {
     struct compaction *t = arg;

@@ -1,5 +1,6 @@
-/* stores.h -- stores side by side, as the reactors of a server have them, and a model beside them:
- * a plain array of what was acknowledged. What src/actors does with messages is done with calls. */
+/* stores.h -- several stores side by side, as the reactors of a server have them, and a model: a
+ * plain array of the acknowledged points. Where src/actors sends messages, these stores call each
+ * other. */
 #pragma once
 
 #include "../reactor/world.h"
@@ -22,12 +23,12 @@ struct server {
     struct manifest_log log;
     struct semaphore writing; /* one manifest is written at a time */
     uint64_t commits;
-    int commit_fails; /* errno of every commit; 0: they do not */
+    int commit_fails; /* the errno with which every commit fails; 0: commits succeed */
     struct store *stores[STORES];
     struct reactor_hooks hooks[STORES];
-    /* NULL: nothing is to happen then */
+    /* called before each call from one store to another; may be NULL */
     void (*before_call)(struct server *s, store_call_fn fn, void *call);
-    float tolerance; /* of distances that are not exact; 0: those of rounding */
+    float tolerance; /* error of approximate distances; 0: only rounding */
 };
 
 struct truth {
@@ -38,14 +39,15 @@ struct truth {
 
 struct store_hooks hooks_of(struct server *s, unsigned reactor);
 void server_open(struct server *s, unsigned reactors);
-/* The two halves of that: what is clean can be read in between. */
+/* The two halves of server_open(). Clean collections can be read between them. */
 void server_open_segments(struct server *s, unsigned reactors);
 void server_replay(struct server *s);
-/* And compares in between, if the collection is clean, which is returned, and in the end. */
+/* Opens the stores and compares the collection with the model: between the halves if it is clean,
+ * and at the end. Returns whether it is clean. */
 bool server_open_looking(struct server *s, unsigned reactors, const struct collection_config *c,
                          const struct truth *truth);
 void server_close(struct server *s);
-struct collection_config create(struct server *s); /* or what is there already */
+struct collection_config create(struct server *s); /* or returns the collection that exists */
 void create_as(struct server *s, struct collection_config *c);
 struct collection_config create_indexed(struct server *s, const struct index_options *index);
 
@@ -54,12 +56,12 @@ struct shard *owner(struct server *s, const struct collection_config *c, struct 
 void upsert(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n);
 void erase(struct server *s, const struct collection_config *c, struct truth *truth, uint32_t n);
 
-/* Everything the stores have must be what the model says: points, counts, searches. */
+/* Points, counts and searches of all stores must agree with the model. */
 void compare(struct server *s, const struct collection_config *c, const struct truth *truth);
-/* All background work of store_work(). */
+/* Calls store_work() until no background work is left. */
 void work(struct server *s);
 
-/* Background work of all stores, in a fiber of its own, until it is stopped. */
+/* Background work of all stores, in a separate fiber, until it is stopped. */
 struct compaction {
     struct server *server;
     bool stop, ended;

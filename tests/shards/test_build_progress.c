@@ -1,4 +1,4 @@
-/* Who looks on while segments are sealed and merged sees each of them begin, go on and end. */
+/* Tests that the progress of each seal and merge can be read: it begins, goes on and ends. */
 #include "index/segment_index.h"
 #include "shards/background/build_progress.h"
 #include "stores.h"
@@ -70,12 +70,12 @@ Test(build_progress, is_seen_from_beginning_to_end)
     cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = 3}, write_and_look, NULL), 0);
 }
 
-/* What a graph is at its pace: half of the rows took so long, so the other half will. */
+/* The estimate of a build at half of its rows: the other half will take as long. */
 static void half_way(void *arg)
 {
     static float row[4];
     uint8_t *chunk = (uint8_t *)row;
-    const struct rows rows = {&chunk, 0, 31}; /* all rows are the same one */
+    const struct rows rows = {&chunk, 0, 31}; /* all rows share one vector */
     struct build_progress p = {0};
     struct build_info is;
     struct segment_index *index;

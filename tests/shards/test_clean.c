@@ -1,5 +1,5 @@
-/* When the manifest calls a clean collection: it must never do so while the log has something of it
- * that its segments do not. */
+/* Tests when the manifest calls a collection clean: never while the log holds something of it that
+ * its segments lack. */
 #include "stores.h"
 
 #include <string.h>
@@ -43,12 +43,12 @@ static void dirty_and_clean(void *arg)
     upsert(&server, &config, truth, 1);
     want(!is_clean());
     upsert(&server, &config, truth, 2);
-    want_eq(server.commits, 1); /* only the first write pays */
+    want_eq(server.commits, 1); /* only the first write commits */
     seal();
     want(is_clean());
-    want_eq(server.commits, 2); /* it is in the commit of the segment */
+    want_eq(server.commits, 2); /* the commit of the segment says clean, too */
     erase(&server, &config, truth, 9);
-    want(is_clean()); /* there is no such point */
+    want(is_clean()); /* deleting a missing point writes nothing */
     erase(&server, &config, truth, 1);
     want(!is_clean()); /* the deletion is in the log only */
     seal();
@@ -82,8 +82,8 @@ Test(clean, waits_for_the_last_segment_that_is_not_sealed)
     world_run_well(BACKEND_SIM, 1, more_than_one_segment, NULL);
 }
 
-/* The counters stand for a write that waits for the log, and one that was logged and could
- * not be made visible. */
+/* The counters stand for a write that waits for the log, and for a logged write that could not be
+ * made visible. */
 static void unfinished_writes(void *arg)
 {
     begin(1);
@@ -98,7 +98,7 @@ static void unfinished_writes(void *arg)
     want(!is_clean());
     s->unapplied = false;
     shard_changed(s);
-    work(&server); /* without a seal */
+    work(&server); /* seals nothing */
     want(is_clean());
     want_eq(store_work(server.stores[0]), 0);
     end();
@@ -155,8 +155,7 @@ Test(clean, writers_share_the_commit_and_are_refused_when_it_fails)
     world_run_well(BACKEND_SIM, 1, many_writers, NULL);
 }
 
-/* A commit that was to say "at rest" and failed may be on the disk: the next write must not
- * rely on the opposite. */
+/* A failed commit of "clean" may be on the disk. So the next write must commit "dirty" first. */
 static void failed_seal(void *arg)
 {
     begin(1);
@@ -198,13 +197,13 @@ static void restarts(void *arg)
     want(!server_open_looking(&server, 4, &config, truth));
     for (unsigned r = 0; r < 4; r++)
         want(!manifest_is_clean_on(&server.manifest, config.id, r));
-    work(&server); /* where nothing was found */
+    work(&server); /* cleans only the reactors without records of it */
     want(!is_clean());
     seal();
     want(is_clean());
     end();
     server_open(&server, 4);
-    /* and no write: the power is cut before */
+    /* no write follows, as if the power was cut before it */
     want_eq(shard_make_dirty(store_shard(server.stores[2], config.id)), 0);
     server_close(&server);
     server_open(&server, 4);
@@ -224,7 +223,7 @@ static void old_manifest(void *arg)
     begin(2);
     upsert(&server, &config, truth, 1);
     seal();
-    manifest_clean_forget(&server.manifest, config.id); /* as a manifest that knows nothing of it */
+    manifest_clean_forget(&server.manifest, config.id); /* like a manifest that lacks this */
     want_eq(manifest_store("data", &server.manifest, NULL), 0);
     end();
     want(!server_open_looking(&server, 2, &config, truth));
@@ -238,7 +237,7 @@ Test(clean, is_not_known_of_an_older_manifest)
     world_run_well(BACKEND_SIM, 1, old_manifest, NULL);
 }
 
-/* -- a life -- */
+/* -- a long random run -- */
 
 static void live(void *arg)
 {

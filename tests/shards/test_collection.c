@@ -1,4 +1,4 @@
-/* What a user may say of a collection, and the sentence for what not. */
+/* Tests which options of a collection are allowed, and the sentences of the refusals. */
 #include "../columns/one_vector.h"
 #include "shards/collection.h"
 
@@ -101,9 +101,9 @@ Test(collection, a_reactor_has_as_large_a_part_as_it_has_slots)
 {
     cr_assert_eq(slot_parts(1024, 1, 0), 1);
     cr_assert_eq(slot_parts(1024, 8, 7), 8);
-    cr_assert_eq(slot_parts(1, 8, 0), 1); /* all rows are there */
+    cr_assert_eq(slot_parts(1, 8, 0), 1); /* owner 0 has the only slot */
     cr_assert_eq(slot_parts(1, 8, 3), 0);
-    cr_assert_eq(slot_parts(3, 2, 0), 1); /* two of three */
+    cr_assert_eq(slot_parts(3, 2, 0), 1); /* owner 0 has two of three slots */
     cr_assert_eq(slot_parts(3, 2, 1), 3);
     cr_assert_eq(slot_parts(16, 0, 0), 0);
     for (uint32_t slots = 1; slots < 70; slots++)

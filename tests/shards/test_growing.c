@@ -1,6 +1,6 @@
-/* A growing segment beside what was appended. Rows keep their values while chunks are added and
- * the first chunk moves, also for a search that copied `struct rows` before. Few rows take few
- * bytes, and no segment takes more than growing_bytes() announced. */
+/* Compares a growing segment with the rows that were appended. Rows keep their values while chunks
+ * are added and the first chunk moves, also for a search that copied `struct rows` before. Few rows
+ * take few bytes, and no segment takes more bytes than growing_bytes() announced. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "shards/segment/segment.h"
@@ -53,9 +53,9 @@ static struct segment *create(void)
 static void keeps(void *arg)
 {
     struct segment *g = create();
-    /* as searches that began after 1, 2, 4, 8 ... rows hold them */
+    /* the copies of searches that began after 1, 2, 4, 8 ... rows */
     struct rows held[16];
-    static const float *vectors[ROWS_MAX]; /* as training and building hold rows across pauses */
+    static const float *vectors[ROWS_MAX]; /* as training and building keep them over pauses */
     uint32_t count = 0;
     for (uint32_t row = 0; row < ROWS_MAX; row++) {
         append(g, row);
@@ -93,7 +93,7 @@ static void is_announced(void *arg)
         const uint64_t before = bytes_of(g), announced = growing_bytes(g, &config, ROWS_MAX, batches[b]);
         for (uint32_t i = 0; i < batches[b]; i++)
             append(g, row++);
-        /* bits double */
+        /* the bits of alive rows double their memory */
         want(bytes_of(g) - before <= announced + g->rows.alive_words / 2 * sizeof(uint64_t));
     }
     segment_destroy(g);

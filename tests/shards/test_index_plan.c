@@ -1,5 +1,5 @@
-/* Collections of every kind of index, from the first point through sealing, merging and restarts;
- * and what is chosen where it is left open. */
+/* Tests collections with every kind of index, from the first point through sealing, merging and
+ * restarts. Also tests what AUTOINDEX chooses for options that are left open. */
 #include "shards/segment/index_plan.h"
 #include "shards/verify/verify.h"
 #include "stores.h"
@@ -31,7 +31,7 @@ static uint32_t segments_of(struct server *s, const struct collection_config *c,
     return n;
 }
 
-/* What was given must be what the segments have, and the rest must not be open. */
+/* Segments must have the options that were given, and no option may be open in them. */
 static void check_kinds(struct server *s, const struct collection_config *c)
 {
     static struct segment_info infos[64];
@@ -84,7 +84,7 @@ static void change(struct server *s, const struct collection_config *c, struct t
 
 struct kind {
     struct index_options index;
-    float tolerance; /* of distances */
+    float tolerance; /* the error of distances */
 };
 
 static const struct kind kinds[] = {
@@ -181,7 +181,7 @@ Test(index_plan, what_is_left_open_follows_the_memory_and_is_told_after_a_restar
     cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = 1}, choose_by_memory, NULL), 0);
 }
 
-/* A rewrite saves nothing where an index has no links, so none is asked for. */
+/* If an index has no links, a rewrite saves nothing. So none is done. */
 static void flat_is_not_rewritten(void *arg)
 {
     static struct truth truth[IDS];

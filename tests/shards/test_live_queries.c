@@ -1,5 +1,5 @@
-/* Queries that came are sampled and counted, and the recall of a segment is measured with them when
- * it is sealed or compacted. */
+/* Tests live queries: queries are sampled and counted, and the recall of a segment is measured with
+ * them when it is sealed or compacted. */
 #include "base/memory_use.h"
 #include "shards/background/live_queries.h"
 #include "shards/memory.h"
@@ -8,12 +8,12 @@
 #include <math.h>
 #include <string.h>
 
-#define POINTS 600 /* a recall is measured of */
+#define POINTS 600 /* enough for a recall to be measured */
 
 static struct server server;
 static struct collection_config config;
 
-/* One growing segment of that many points a store. */
+/* Fills one growing segment of each store with `points` points. */
 static void begin(unsigned reactors, uint32_t points)
 {
     const struct store_tuning tuning = {.growing_bytes_max = 1 << 20};
@@ -73,12 +73,13 @@ static void samples(void *arg)
     for (uint32_t i = 0; i < q->sample.count; i++)
         old += q->sample.vectors[i * DIM] < 5000;
     want_eq(q->sample.count, LIVE_QUERIES_MAX);
-    want(old >= 10 && old <= 54); /* all are as likely: 32, give or take 4 */
+    /* each query is kept with the same probability: 32 are expected, with a deviation of 4 */
+    want(old >= 10 && old <= 54);
     for (uint32_t n = 0; n < 100000; n++)
         live_queries_note(shard_of(0), (const float[DIM]){-1});
     for (uint32_t i = old = 0; i < q->sample.count; i++)
         old += q->sample.vectors[i * DIM] >= 0;
-    want(old <= 16); /* they fade away */
+    want(old <= 16); /* newer queries replace older ones */
     want_eq(searches_memory(), live_queries_bytes(q));
     server_close(&server);
 }
@@ -93,12 +94,12 @@ static void none(void *arg)
     begin(1, 20);
     for (uint32_t n = 0; n < 50; n++)
         ask(0, n);
-    want(shard_of(0)->queries == NULL); /* nothing is measured of 20 points */
+    want(shard_of(0)->queries == NULL); /* a segment of 20 points is not measured */
     server_close(&server);
     begin(1, POINTS);
     server.stores[0]->live_query_bytes = LIVE_QUERIES_STORE - sizeof(struct live_queries);
     ask(0, 1);
-    want_eq(shard_of(0)->queries->sample.count, 0); /* others have all that there is for samples */
+    want_eq(shard_of(0)->queries->sample.count, 0); /* other shards hold all memory for samples */
     server_close(&server);
 }
 
@@ -113,7 +114,7 @@ static void gathers(void *arg)
     begin(2, POINTS);
     for (uint32_t n = 0; n < 40; n++)
         ask(0, n);
-    for (uint32_t n = 30; n < 50; n++) /* ten of them were asked there, too */
+    for (uint32_t n = 30; n < 50; n++) /* ten of these queries also came to the other store */
         ask(1, n);
     want_eq(gathered_queries_init(&g, shard_of(1), POINTS), 0);
     want_eq(g.sample.count, 50);
@@ -135,7 +136,7 @@ Test(live_queries, of_all_reactors_are_gathered_once)
     world_run_well(BACKEND_SIM, 1, gathers, NULL);
 }
 
-/* Queries that the curve of the only segment was measured with. */
+/* The number of queries with which the curve of the only segment was measured. */
 static uint32_t measured(void)
 {
     static struct segment_info infos[4];
@@ -162,12 +163,12 @@ static void measures(void *arg)
         want_eq(shard_delete(shard_of(0), &id, 1, &deleted, &e), 0);
     }
     want_eq(shard_compact(shard_of(0), NULL, &e), 0);
-    want_eq(measured(), rows + LIVE_QUERIES_MAX); /* and with some of what was deleted */
+    want_eq(measured(), rows + LIVE_QUERIES_MAX); /* deleted rows are among the queries */
     compaction_stop(&compaction);
     server_close(&server);
     server_open(&server, 1);
     want_eq(measured(), rows + LIVE_QUERIES_MAX);
-    want(shard_of(0)->queries == NULL); /* only the curve is on the disk */
+    want(shard_of(0)->queries == NULL); /* the queries are not stored, only the curve is */
     server_close(&server);
 }
 

@@ -1,5 +1,5 @@
-/* Appending to the log in the simulated world: many writers share a flush, what they lend is not
- * kept, memory stays bounded, a log that failed recovers. */
+/* Tests appends to the log in the simulated world. Many writers share a flush, the log keeps no
+ * borrowed bytes after an append, its memory stays bounded, and a log that failed recovers. */
 #include "base/log.h"
 #include "log_scene.h"
 
@@ -13,7 +13,7 @@ static void write_across_files(void *arg)
     struct log *l = reopen(&seen);
     for (uint64_t i = 0; i < 40; i++)
         append(l, i, i % 7 * 2000, DURABILITY_FLUSH);
-    append(l, 40, 2 << 20, DURABILITY_FLUSH); /* one group over many files */
+    append(l, 40, 2 << 20, DURABILITY_FLUSH); /* one group that spans many files */
     append(l, 41, 10, DURABILITY_FLUSH);
     want(log_durable(l) > 10 * FILE_BYTES);
     log_close(l);
@@ -63,7 +63,7 @@ static void commit_in_groups(void *arg)
         fiber_sleep_ns(MILLIS(1));
     log_stats_read(shared_log, &stats);
     want_eq(stats.appends, 640);
-    want(stats.flushes < 64); /* the group is what arrived during the last flush */
+    want(stats.flushes < 64); /* a group has all appends that arrive during a flush */
     log_close(shared_log);
     size_t bytes = 0;
     struct log_options o = options();
@@ -79,15 +79,15 @@ Test(log, many_writers_share_a_flush)
 /* -- slices -- */
 
 #define WRITERS     6
-#define SLICES_MOST 1500 /* more than a block takes */
+#define SLICES_MOST 1500 /* more slices than fit into a block */
 
-/* What writer w appends as its n-th: its number, n, its size, and bytes that follow from these. */
+/* The n-th append of writer w has w, n, its size, and bytes that follow from these. */
 static uint8_t filling_at(uint64_t w, uint64_t n, size_t i)
 {
     return (uint8_t)(w * 31 + n * 7 + i);
 }
 
-/* Any slices of one append, each in memory of its own. Returns their number. */
+/* Makes random slices of one append, each in its own allocation. Returns their number. */
 static uint32_t make_slices(uint64_t w, uint64_t n, struct iovec slices[SLICES_MOST])
 {
     const uint32_t count = 1 + (uint32_t)(random_u64() % (random_u64() % 8 ? 20 : SLICES_MOST));
@@ -118,7 +118,7 @@ static void slices_writer(void *arg)
                                                                DURABILITY_INTERVAL}[random_u64() % 4];
         want_eq(log_append(shared_log, slices, count, durability), 0);
         for (uint32_t i = 0; i < count; i++) {
-            memset(slices[i].iov_base, 0xee, slices[i].iov_len); /* it is ours again */
+            memset(slices[i].iov_base, 0xee, slices[i].iov_len); /* the log may not read it now */
             free(slices[i].iov_base);
         }
         acknowledged[w]++;
@@ -128,7 +128,7 @@ static void slices_writer(void *arg)
     appending--;
 }
 
-/* Each writer's appends are there whole and in their order. */
+/* Asserts that the appends of each writer are there whole and in their order. */
 static int take_slices(const uint8_t *bytes, size_t size, uint64_t position, void *arg)
 {
     uint64_t *next = arg, head[3];
@@ -188,7 +188,7 @@ static void lend_to_a_failing_log(void *arg)
     memset(bytes, 1, size);
     struct iovec slices[2] = {{bytes, 100}, {bytes + 100, size - 100}};
     int rc = log_append(shared_log, slices, 2, DURABILITY_FLUSH);
-    free(bytes); /* whatever reads it from here on is found by the sanitizer */
+    free(bytes); /* the sanitizer finds every later read of it */
     want(rc == 0 || rc == -EIO);
     refused += rc < 0;
     appending--;
@@ -205,7 +205,7 @@ static void fail_with_lent_slices(void *arg)
         for (appending = 0; appending < 10; appending++) {
             want_eq(fiber_start(CLASS_WRITE, lend_to_a_failing_log, (void *)(uintptr_t)appending, "writer"), 0);
             if (appending == 4)
-                fiber_yield(); /* the others come when a group is being written */
+                fiber_yield(); /* the other writers arrive while a group is being written */
         }
         while (appending)
             fiber_sleep_ns(MILLIS(1));
@@ -217,7 +217,7 @@ static void fail_with_lent_slices(void *arg)
     want_eq(refused, 30);
     log_close(shared_log);
     log_close(reopen(&seen));
-    want_eq(seen.next, 3); /* nothing of what was given up */
+    want_eq(seen.next, 3); /* no record that was given up */
 }
 
 Test(log, what_was_lent_is_not_read_after_a_failure)
@@ -254,11 +254,11 @@ static void keep_buffers_small(void *arg)
         want_eq(fiber_start(CLASS_WRITE, many_appender, NULL, "appender"), 0);
     while (appending)
         fiber_sleep_ns(MILLIS(1));
-    append(shared_log, 0, 2 << 20, DURABILITY_FLUSH); /* one that is larger is taken all the same */
+    append(shared_log, 0, 2 << 20, DURABILITY_FLUSH); /* an append above the bound is taken */
     append(shared_log, 1, 0, DURABILITY_FLUSH);
     want(log_memory(shared_log) <= 8 * PENDING);
     log_trim(shared_log);
-    want(log_memory(shared_log) > empty); /* they may be wanted again soon */
+    want(log_memory(shared_log) > empty); /* buffers are kept, because they may be needed soon */
     log_trim(shared_log);
     want_eq(log_memory(shared_log), empty);
     append(shared_log, 2, 0, DURABILITY_FLUSH);
@@ -292,11 +292,11 @@ static void recover(void *arg)
     want_eq(log_open(&o, end, &l, &e), 0);
     append(l, 0, 100, DURABILITY_FLUSH);
     append(l, 1, 100, DURABILITY_FLUSH);
-    /* The next file cannot be made: its name is taken by a folder. */
+    /* The next file cannot be made, because a folder has its name. */
     char next[PATH_TEXT_MAX], bytes[16] = {0};
     fiber_sleep_ns(SECONDS(1));
     struct log_file_list files = list();
-    want_eq(files.count, 1); /* the next is not yet made: it is in our hands */
+    want_eq(files.count, 1); /* the next file is not made yet, so the folder can take its name */
     want_eq(log_file_path(&o, files.starts[0] + FILE_BYTES, next), 0);
     free(files.starts);
     want_eq(directory_create(next), 0);
@@ -309,12 +309,12 @@ static void recover(void *arg)
         rc = append_bytes(l, filled, sizeof(filled), DURABILITY_FLUSH);
     }
     want(rc < 0 && log_failed(l) == rc && i > 3);
-    i--; /* the one that failed */
+    i--; /* the append that failed */
     want(failures > 0);
     want_eq(append_bytes(l, bytes, sizeof(bytes), DURABILITY_NONE), rc);
     want_eq(log_flush(l), rc);
     uint64_t durable = log_durable(l);
-    want(log_recover(l) < 0); /* files behind the end cannot be removed: this one is a folder */
+    want(log_recover(l) < 0); /* a file behind the end cannot be removed, because it is a folder */
     want_eq(directory_remove(next), 0);
     want_eq(log_recover(l), 0);
     want_eq(log_failed(l), 0);
@@ -334,7 +334,7 @@ Test(log, a_failed_log_recovers_and_keeps_what_was_acknowledged)
     world_run_well(BACKEND_SIM, 1, recover, NULL);
 }
 
-static struct sim *small_world; /* whose disk has an end */
+static struct sim *small_world; /* a world with a small disk */
 
 static void open_on_a_full_disk(void *arg)
 {
@@ -345,7 +345,7 @@ static void open_on_a_full_disk(void *arg)
     struct seen seen = {0};
     l = reopen(&seen);
     append(l, 0, 5000, DURABILITY_FLUSH);
-    append(l, 1, 5000, DURABILITY_FLUSH); /* nothing behind it says that it was flushed */
+    append(l, 1, 5000, DURABILITY_FLUSH); /* no later block says that it was flushed */
     log_close(l);
     sim_disk_limit(small_world, 1);
     want_eq(replay(&seen, 0, &end, &e), 0);

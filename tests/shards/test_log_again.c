@@ -1,5 +1,6 @@
-/* A small collection beside a busy one: the log is freed though the small one is never sealed, and
- * its points, its deletions and its payloads come back from what was appended again. */
+/* Tests a small collection beside a busy one. The log is freed though the small one is never
+ * sealed: its points, deletions and payloads are appended to the log again and come back from
+ * there. */
 #include "stores.h"
 
 #include <string.h>
@@ -27,7 +28,7 @@ static void tune(void)
     store_tune(server.stores[0], &tuning);
 }
 
-/* Each write takes a block of the log. */
+/* Writes to the busy collection; each write takes a block of the log. */
 static void be_busy(unsigned writes)
 {
     static struct truth other[IDS];
@@ -60,7 +61,7 @@ static void stays(void *arg)
     const uint64_t first = server.stores[0]->log_start;
     want(first > 0);
     want(files_of(small.id) == 0 && files_of(busy.id) > 0);
-    /* newer than what was appended again, and again older than what is */
+    /* newer than the records that were appended again, and older than the next that will be */
     upsert(&server, &small, truth, 2);
     be_busy(300);
     want(server.stores[0]->log_start > first);
@@ -79,7 +80,7 @@ Test(log_again, a_small_segment_stays_in_the_log_and_does_not_hold_it)
     world_run_well(BACKEND_SIM, 1, stays, NULL);
 }
 
-/* What would be appended again and again is sealed. */
+/* A segment whose records were appended again often enough is sealed. */
 static void is_sealed(void *arg)
 {
     memset(truth, 0, sizeof(truth));
@@ -135,7 +136,7 @@ static void write_and_drop(unsigned writes)
 {
     memset(truth, 0, sizeof(truth));
     small = create(&server);
-    /* it was dropped here, but not from the manifest */
+    /* the store dropped it, but the manifest still has it */
     if (!store_shard(server.stores[0], small.id))
         want_eq(store_create_collection(server.stores[0], &small), 0);
     for (unsigned i = 0; i < writes; i++)
@@ -152,7 +153,7 @@ static void drop(void *arg)
     const uint64_t first = store->log_start;
     write_and_drop(20);
     work(&server);
-    want_eq(store->log_start, first); /* for less than a file it is not worth a commit */
+    want_eq(store->log_start, first); /* freeing less than a file is not worth a commit */
     store->read_only = -ENOSPC;
     store->log_may_go = true;
     work(&server);

@@ -1,5 +1,6 @@
-/* Reading the log back in the simulated world: power cuts lose nothing, a torn end is cut, damage
- * in the middle is told, and what earlier runs left in a file is not taken for something new. */
+/* Tests replaying the log in the simulated world. Power cuts lose nothing acknowledged, a torn end
+ * is cut off, damage in the middle is reported, and blocks of earlier runs are not taken for
+ * new. */
 #include "base/checksum.h"
 #include "log_scene.h"
 
@@ -73,8 +74,7 @@ static void spoil(uint64_t start, uint64_t offset)
     file_close(f);
 }
 
-/* Gives the block at that place another format, with a right checksum: as another
- * version would have left it. */
+/* Gives the block at `offset` another format and a right checksum, as another version would. */
 static void reformat(const char *path, uint64_t offset, uint16_t format)
 {
     static uint8_t bytes[3 * LOG_UNIT];
@@ -125,7 +125,7 @@ static void forget_mark(void *arg)
     struct log *l = reopen(&seen);
     append(l, 0, 10, DURABILITY_FLUSH);
     log_close(l);
-    l = reopen(&seen); /* the mark of the last stop stays true while more is written */
+    l = reopen(&seen); /* the mark of the last stop stays valid while more is written */
     append(l, 1, 10, DURABILITY_FLUSH);
     seen = (struct seen){0};
     want_eq(replay(&seen, 0, &end, &e), 0);
@@ -155,13 +155,13 @@ static void damage(void *arg)
     struct error e = {0};
     spoil(FILE_BYTES, 13 * LOG_UNIT + 100); /* the last group: position 29 units */
     want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
-    spoil(FILE_BYTES, 14 * LOG_UNIT + 20); /* and what the stop wrote behind it */
+    spoil(FILE_BYTES, 14 * LOG_UNIT + 20); /* and the block of the stop behind it */
     seen = (struct seen){0};
     want_eq(replay(&seen, 0, &end, &e), -EBADMSG);
     want(strstr(e.text, "log/0-0000000000010000.log") && strstr(e.text, "offset 53248"));
-    want_eq(file_remove("log/0.end"), 0); /* as after a power cut */
+    want_eq(file_remove("log/0.end"), 0); /* so that this looks like a power cut */
     seen = (struct seen){0};
-    want_eq(replay(&seen, 0, &end, &e), 0); /* looks like a torn end */
+    want_eq(replay(&seen, 0, &end, &e), 0); /* and the damage like a torn end */
     want_eq(seen.next, 29);
     want_eq(end.position, 29 * LOG_UNIT);
     want_eq(end.cut, LOG_UNIT);
@@ -177,7 +177,7 @@ Test(log_replay, a_damaged_end_is_cut_and_damage_in_the_middle_is_told)
     world_run_well(BACKEND_SIM, 1, damage, NULL);
 }
 
-/* -- files that are used again -- */
+/* -- files that are reused -- */
 
 static void use_again(void *arg)
 {
@@ -190,7 +190,7 @@ static void use_again(void *arg)
         log_free_before(l, log_durable(l));
     }
     want_eq(log_files_list(&o, &before), 0);
-    want(before.count <= 4); /* of 19 that were written */
+    want(before.count <= 4); /* 19 were written */
     uint64_t freed = log_durable(l);
     free(before.starts);
     append(l, 100, 0, DURABILITY_FLUSH);
@@ -198,7 +198,7 @@ static void use_again(void *arg)
     struct log_end end;
     struct error e = {0};
     seen = (struct seen){.next = 100};
-    /* old blocks in files used again are not taken for new ones */
+    /* old blocks in reused files must not be taken for new ones */
     want_eq(replay(&seen, freed, &end, &e), 0);
     want_eq(seen.next, 101);
     want_eq(log_files_list(&o, &after), 0);
@@ -217,8 +217,8 @@ struct left_block {
     bool is_continued;
 };
 
-/* A log of one file: a block of a record each, numbers from 0. Returns how many
- * records are read back. */
+/* Writes a log of one file, with one record in each block, numbered from 0. Returns how many
+ * records are replayed. */
 static uint64_t replay_blocks(const struct left_block *blocks, size_t n, struct log_end *end)
 {
     static uint8_t bytes[4 * LOG_UNIT];
@@ -236,7 +236,7 @@ static uint64_t replay_blocks(const struct left_block *blocks, size_t n, struct 
                                     .payload = (const uint8_t *)record};
         log_block_write(&b, bytes + b.position);
     }
-    ignore_result(directory_create("log")); /* the second time it is there */
+    ignore_result(directory_create("log")); /* from the second call on it exists */
     want_eq(log_file_path(&o, 0, path), 0);
     want_eq(file_open(path, FILE_WRITE | FILE_CREATE, &f), 0);
     want_eq(file_write(f, bytes, n * LOG_UNIT, 0), 0);
@@ -268,9 +268,9 @@ Test(log_replay, what_earlier_runs_left_continues_nothing)
     world_run_well(BACKEND_SIM, 1, mix_runs, NULL);
 }
 
-/* -- what a run may write into -- */
+/* -- files that a run may write to -- */
 
-/* A sum over all bytes of the log's files that begin before position. */
+/* A hash of all bytes of those files of the log that begin before position. */
 static uint64_t sum_of_files_before(uint64_t position)
 {
     struct log_options o = options();
@@ -297,7 +297,7 @@ static void start_anew(void *arg)
         append(l, i, 5000, DURABILITY_FLUSH);
     log_close(l);
     struct log_file_list files = list();
-    /* a file that a run made ready and did not use */
+    /* a file that a run prepared and did not use */
     uint64_t behind = files.starts[files.count - 1] + FILE_BYTES;
     free(files.starts);
     char path[PATH_TEXT_MAX];
@@ -348,7 +348,7 @@ static void pin(void *arg)
     for (; i < 60; i++)
         append(l, i, 9000, DURABILITY_FLUSH);
     log_free_before(l, log_durable(l));
-    want_eq(file_open(spare, FILE_READ, &f), 0); /* begun after the pin */
+    want_eq(file_open(spare, FILE_READ, &f), 0); /* the file was begun after the pin */
     file_close(f);
     log_close(l);
 }
@@ -386,7 +386,7 @@ static void know_the_end(void *arg)
     want(strstr(e.text, "damaged at offset"));
     o.known_end = 1000 * LOG_UNIT;
     e = (struct error){0};
-    /* nothing there at all */
+    /* no log is there at all */
     want_eq(log_replay(&o, 900 * LOG_UNIT, take_group, &seen, &end, &e), -EBADMSG);
 }
 

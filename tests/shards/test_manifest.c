@@ -1,4 +1,5 @@
-/* The manifest through a file of the simulated world, and what damages it. */
+/* Tests the manifest: it is written to a file of the simulated world and read back, and damage is
+ * found. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "base/checksum.h"
@@ -32,7 +33,7 @@ static struct manifest sample(void)
     struct manifest_edit edit = {.segment = {9, 7, 100, 3, 40, 55}, .epoch = 4, .reactor = 0, .log_start = 8192};
     want_eq(manifest_apply(&m, &edit), 0);
     edit = (struct manifest_edit){.epoch = 3, .reactor = 1, .log_start = 99};
-    want_eq(manifest_apply(&m, &edit), 0); /* of an older epoch: the position means nothing here */
+    want_eq(manifest_apply(&m, &edit), 0); /* a position of an older epoch is ignored */
     const uint64_t absent[] = {9, 10};
     edit = (struct manifest_edit){.segment = {11, 7, 50, 0, 40, 55}, .removed = absent, .removed_count = 2};
     want_eq(manifest_apply(&m, &edit), -ENOENT);
@@ -53,10 +54,10 @@ static size_t size;
 
 static void store_and_load(void *arg)
 {
-    static struct manifest m, back; /* large, with a sanitizer's margins too large for one frame */
+    static struct manifest m, back; /* with a sanitizer too large for a stack frame */
     struct error e = {0};
     m = sample();
-    want_eq(manifest_load(world_folder(), &back, NULL, &e), 0); /* a new folder has none */
+    want_eq(manifest_load(world_folder(), &back, NULL, &e), 0); /* a new folder has no manifest */
     want_eq(back.reactors, 0);
     manifest_fini(&back);
     want_eq(manifest_store(world_folder(), &m, &e), 0);
@@ -96,18 +97,18 @@ static void clean_and_dirty(void *arg)
     const uint64_t ids[] = {7, 8};
     struct manifest_edit edit = {.epoch = 4, .reactor = 1, .cleaned = ids, .cleaned_count = 2};
     want_eq(manifest_apply(&m, &edit), 0);
-    want(manifest_is_clean(&m, 7) && !manifest_is_clean_on(&m, 8, 1)); /* there is no 8 */
+    want(manifest_is_clean(&m, 7) && !manifest_is_clean_on(&m, 8, 1));
     manifest_clean_extend(&m, 130);
     m.reactors = 130;
     want(manifest_is_clean(&m, 7) && manifest_is_clean_on(&m, 7, 129));
     manifest_dirty_on(&m, 7, 129);
     manifest_clean_extend(&m, 1);
     m.reactors = 1;
-    want(!manifest_is_clean(&m, 7)); /* on one of the old reactors it was not */
+    want(!manifest_is_clean(&m, 7)); /* it was dirty on one of the old reactors */
     manifest_clean_on(&m, 7, 0);
     edit = (struct manifest_edit){.epoch = 3, .reactor = 0, .cleaned = ids, .cleaned_count = 1, .dirtied = 7};
     want_eq(manifest_apply(&m, &edit), 0);
-    want(!manifest_is_clean(&m, 7)); /* another epoch's edit makes nothing rest, and may stir */
+    want(!manifest_is_clean(&m, 7)); /* another epoch's edit cleans nothing */
     manifest_fini(&m);
 }
 
@@ -142,7 +143,7 @@ Test(manifest, every_flipped_bit_and_every_cut_of_a_state_is_refused)
 
 #define CHANGES 7
 
-static size_t ends[CHANGES + 1]; /* of the file, after so many changes */
+static size_t ends[CHANGES + 1]; /* the size of the file after each number of changes */
 
 static const struct collection_config *named(uint64_t id)
 {
@@ -207,7 +208,7 @@ static void make_changes(void *arg)
     const struct manifest_schema added = {20, with_field(named(20)->schema)};
     want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), 0);
     ends[6] = read_file();
-    /* that version is there */
+    /* the schema has that version already */
     want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), -ESTALE);
     want_eq(make_one(&l, &(struct manifest_change){.drop = 20}), 0);
     ends[7] = size = read_file();
@@ -217,13 +218,13 @@ static void make_changes(void *arg)
     want_eq(make_one(&l, &(struct manifest_change){.schema = &added}), -ENOENT);
     schema_release(added.schema);
     want_eq(make_one(&l, &(struct manifest_change){.edit = &merged}), -ENOENT);
-    want_eq(read_file(), size); /* what is refused is not written */
+    want_eq(read_file(), size); /* a refused change is not written */
     want(m.next_id == 21 && m.segment_count == 0 && m.log_start[1] == 9000);
     manifest_log_close(&l);
     manifest_fini(&m);
 }
 
-/* The state after so many changes. */
+/* Whether m is the state after the first `changes` changes. */
 static bool is_after(const struct manifest *m, unsigned changes)
 {
     const bool created = changes >= 1 && changes < 7;
@@ -293,7 +294,7 @@ static void creator(void *arg)
         while (!w.done)
             manifest_log_write(&shared.log);
         semaphore_release(&shared.lock, 1);
-        want_eq(w.rc, !drops ? 0 : i / 2 % 2 ? 0 : -ENOENT); /* even ones were never made */
+        want_eq(w.rc, !drops ? 0 : i / 2 % 2 ? 0 : -ENOENT); /* even ones were not created */
     }
     shared.left--;
 }

@@ -1,6 +1,6 @@
-/* A store keeps to what it is granted: what is not granted is refused before it is logged,
- * what grows is sealed first, deletions go on, and when memory is scarce indexes are made
- * smaller, sealed ones too. */
+/* Tests that a store uses no more memory than it is granted. Growing segments are sealed first,
+ * then writes are refused before they are logged, and deletions go on. When memory is scarce,
+ * indexes are made smaller, sealed ones too. */
 #include "../columns/one_vector.h"
 #include "base/memory_use.h"
 #include "shards/memory.h"
@@ -13,7 +13,7 @@
 #define SEALED_BYTES (128 << 10)
 
 static struct {
-    uint64_t bytes; /* that may be used */
+    uint64_t bytes; /* the memory that may be used */
     unsigned asked, refused;
 } bound;
 
@@ -65,7 +65,7 @@ static void refuses(void *arg)
     struct store *store = server.stores[0];
     struct store_stats before, after;
     struct error e = {0};
-    /* So much as there is, and what a few sealed segments take: what grows is sealed, and then
+    /* Enough for the present state and a few sealed segments: growing segments are sealed, and then
      * there is room again. */
     bound.bytes = store_memory_needed(store) + SEALED_BYTES;
     store_memory_grant(store, bound.bytes, 0);
@@ -77,7 +77,7 @@ static void refuses(void *arg)
     store_stats_read(store, &after);
     want(after.seals > before.seals);
     want(store_memory_needed(store) <= bound.bytes);
-    /* So little that nothing helps. */
+    /* So little that no sealing helps. */
     bound.bytes = 1000;
     store_memory_grant(store, bound.bytes, 0);
     store_stats_read(store, &before);
@@ -85,7 +85,7 @@ static void refuses(void *arg)
     want_eq(e.code, ERROR_RESOURCE_EXHAUSTED);
     want(bound.refused > 0);
     store_stats_read(store, &after);
-    want_eq(after.log_records, before.log_records); /* it is not in the log */
+    want_eq(after.log_records, before.log_records); /* the refused write is not in the log */
     for (uint32_t n = 1; n < IDS / 2; n++)
         erase(&server, &config, truth, n);
     compare(&server, &config, truth);
@@ -99,8 +99,8 @@ Test(memory, what_is_not_granted_is_refused_before_it_is_logged)
     world_run_well(BACKEND_SIM, 1, refuses, NULL);
 }
 
-/* The first row of a wide collection takes what does not depend on the number of rows, too:
- * so much is asked for. */
+/* The first row of a wide collection also needs memory that does not depend on the number of rows.
+ * The store asks for all of it. */
 static void wide(void *arg)
 {
     static float vector[65536];
@@ -144,7 +144,7 @@ static void seal(void)
     want_eq(shard_seal(store_shard(server.stores[0], config.id), NULL, &e), 0);
 }
 
-/* Until the background has nothing more to do. */
+/* Lets background work run until `done` holds. */
 static void settle(bool (*done)(enum links_kind kind), enum links_kind kind)
 {
     for (unsigned i = 0; i < 10000 && !done(kind); i++) {
@@ -164,7 +164,7 @@ static void rewrites(void *arg)
     store_memory_grant(server.stores[0], UINT64_MAX, 1);
     settle(all_links_are, LINKS_PACKED);
     compare(&server, &config, truth);
-    store_memory_grant(server.stores[0], UINT64_MAX, 0); /* what is packed stays so */
+    store_memory_grant(server.stores[0], UINT64_MAX, 0); /* packed links stay packed */
     for (unsigned i = 0; i < 100; i++)
         fiber_sleep_ns(1000000);
     want(all_links_are(LINKS_PACKED));
@@ -194,7 +194,7 @@ Test(memory, what_a_user_gave_is_never_changed)
     world_run_well(BACKEND_SIM, 1, given, NULL);
 }
 
-/* The sum follows what is there: it grows with rows, and all of it is gone with the collection. */
+/* The count of used memory grows with the rows, and is 0 after the collection is dropped. */
 static void counts(void *arg)
 {
     struct memory_use empty = {0}, full = {0}, sealed = {0}, gone = {0};
@@ -206,7 +206,7 @@ static void counts(void *arg)
     store_memory_read(store, &full);
     want(full.bytes[MEMORY_ROWS] >= empty.bytes[MEMORY_ROWS] + 50 * (DIM * sizeof(float) + 40));
     want(full.bytes[MEMORY_IDS] >= 50 * 32);
-    /* building and sealing it are still to come */
+    /* the store also needs memory to build and seal the segment */
     want(memory_use_sum(&full) <= store_memory_needed(store));
     seal();
     store_memory_read(store, &sealed);

@@ -1,5 +1,5 @@
-/* The one check of points before they are written: what is wrong is named with its row and its id,
- * in parts of a batch too. */
+/* Tests the check of points before they are written: an error names the row and the id of the wrong
+ * point, in a part of a batch too. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "shards/point_batch.h"
@@ -68,7 +68,7 @@ static void check_payloads(void *arg)
     sizes[4]++;
     want_eq(run_check(&b, METRIC_L2), -EINVAL);
     want(strstr(e.text, "row 104 (id 14) has 16777217 bytes, more than the 16777216 allowed"));
-    payloads[4] = NULL; /* its size says nothing */
+    payloads[4] = NULL; /* a size without a payload is ignored */
     want_eq(run_check(&b, METRIC_L2), 0);
     want_eq(point_batch_payload_size(&b, 4), 0);
     b.payloads = NULL;
@@ -89,7 +89,7 @@ static void check_order(void *arg)
     sizes[4] = 77;
     want_eq(point_batch_payload_size(&b, 0), 77);
     want_eq(point_batch_payload_size(&b, 1), 2);
-    vectors[2 * DIM] = NAN; /* of a point that is not in this part */
+    vectors[2 * DIM] = NAN; /* in a point that is not in this part */
     want_eq(run_check(&b, METRIC_L2), 0);
     vectors[DIM] = NAN;
     want_eq(run_check(&b, METRIC_L2), -EINVAL);

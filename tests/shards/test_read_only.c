@@ -1,4 +1,4 @@
-/* What a store makes of a disk that fails while it seals. */
+/* Tests a store whose disk fails while it seals. */
 #include "shards/folder/read_only.h"
 #include "stores.h"
 
@@ -12,7 +12,7 @@ struct failing {
     uint64_t told_round;
 };
 
-/* What was written for the step is lost; the disk may have been mended since. */
+/* A commit that fails. The disk may be mended while it is under way. */
 static int commit_fails(const struct manifest_edit *edit, void *arg)
 {
     struct failing *f = arg;
@@ -40,7 +40,7 @@ static void fail_and_go_on(void *arg)
     struct store *store = s.stores[0];
     struct collection_config c = create(&s);
     struct failing f = {.store = store, .mended_meanwhile = *(bool *)arg};
-    for (uint32_t n = 0; n < 70; n++) /* more than a growing segment takes */
+    for (uint32_t n = 0; n < 70; n++) /* more points than a growing segment holds */
         upsert(&s, &c, truth, n);
     store->options.hooks = (struct store_hooks){.commit = commit_fails, .failed = on_failed, .arg = &f};
     int rc;

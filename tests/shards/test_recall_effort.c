@@ -1,5 +1,5 @@
-/* The effort of searches rises until they find what they ask for, stays where they
- * do, and falls again. */
+/* Tests the effort of searches: it rises until they reach the recall that they ask for, stays
+ * there, and falls again. */
 #include "shards/background/recall_effort.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +13,7 @@ static double random_unit(void)
     return (double)(state >> 11) * 0x1p-53;
 }
 
-/* Of ten neighbours, each is missed as likely. */
+/* A search for ten neighbours that misses each with the probability `miss`. */
 static float search(double miss)
 {
     int found = 0;
@@ -52,7 +52,7 @@ Test(recall_effort, stays_where_enough_is_found)
     cr_assert_leq(recall_effort(&w), 1.5, "%f", (double)recall_effort(&w));
 }
 
-/* As they do when a segment was built anew, whose curve knows these queries. */
+/* So it is after a segment was rewritten and its curve was measured with these queries. */
 Test(recall_effort, falls_where_hardly_anything_is_missed)
 {
     struct recall_effort_watch w = {0};

@@ -1,6 +1,6 @@
-/* What happens at the pauses of a search: every checkpoint yields, and rows are so long that
- * a search has many. A point that was there throughout is found, once, and one that was
- * deleted meanwhile is not. */
+/* Tests changes at the pauses of a search. Every checkpoint yields, and rows are so long that a
+ * search has many. A point that exists throughout is found once. A point that is deleted meanwhile
+ * is not found. */
 #include "../columns/one_vector.h"
 #include "stores.h"
 
@@ -12,7 +12,7 @@
 
 static struct server server;
 static struct shard *shard;
-static unsigned overlaps; /* searches during which it happened */
+static unsigned overlaps; /* searches during which the change happened */
 
 static void put(uint32_t n)
 {
@@ -37,7 +37,7 @@ static void open_filled(void)
         put(n);
 }
 
-/* Something that happens once a search pauses. */
+/* A change that happens once a search pauses. */
 struct beside {
     void (*act)(uint32_t n);
     uint32_t n;
@@ -53,8 +53,8 @@ static void act_beside(void *arg)
     b->done = true;
 }
 
-/* An exact search from the origin, in the order of ids. *ret_met: what was to happen
- * did, before it ended. */
+/* An exact search from the origin, with hits in the order of ids. *ret_met: the change happened
+ * before the search ended. */
 static int search_beside(struct beside *b, struct point_hit *hits, uint32_t k, bool *ret_met)
 {
     static const float origin[WIDE];
@@ -74,7 +74,7 @@ static void run(runtime_boot_fn main, uint64_t seeds)
         struct sim *sim;
         cr_assert_eq(sim_create(seed, &sim), 0);
         sim_fault_rate(sim, FAULT_PREEMPT, 800000);
-        sim_vary_schedules(sim, true); /* turns end before nobody is ready any more */
+        sim_vary_schedules(sim, true); /* turns end while other fibers are ready */
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed, .sim = sim}, main, NULL), 0);
         sim_destroy(sim);
     }
@@ -158,8 +158,8 @@ static bool is_merging(void)
     return false;
 }
 
-/* Searches until the compaction has ended: some see a segment come while they run. In the class of
- * the compaction, which would hardly get on beside searches that never rest. */
+/* Searches until the compaction has ended, so that some searches run while it replaces a segment.
+ * They have the class of the compaction, which would otherwise hardly get a turn beside them. */
 static void search_all_the_time(void *arg)
 {
     static const float origin[WIDE];
@@ -174,7 +174,7 @@ static void search_all_the_time(void *arg)
         const uint64_t births = shard->births;
         want_all_once(hits, shard_search(shard, &q, hits));
         overlaps += shard->births != births;
-        for (int i = 0; i < 4; i++) /* the merge gets most of the turns */
+        for (int i = 0; i < 4; i++) /* leaves most turns to the merge */
             fiber_yield();
     }
     b->searching = false;
@@ -187,7 +187,7 @@ static void merge_beside(void *arg)
     compaction_start(&compaction, &server);
     for (uint32_t n = POINTS - 1; n > POINTS - 8; n--) {
         struct beside b = {.act = compact, .searching = true};
-        put(n); /* its old row is dead: the compaction rewrites all that there is */
+        put(n); /* so every old row is dead, and the compaction rewrites all segments */
         want_eq(fiber_start(CLASS_BACKGROUND, search_all_the_time, &b, "search"), 0);
         act_beside(&b);
         while (b.searching)

@@ -1,5 +1,5 @@
-/* Regions of a segment's file: their names lead to their owners and back, and one that a newer
- * version wrote is ignored, kept by merges or refused, as it asks. */
+/* Tests the regions of a segment's file: names lead to owners and back. A region that a newer
+ * version wrote is ignored, kept by merges or refused, as its flag says. */
 #include "shards/segment/segment_file.h"
 #include "stores.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEWER "x.notes" /* no version knows it */
+#define NEWER "x.notes" /* a region that this version does not know */
 
 Test(segment_file, names_of_regions_lead_back_to_their_owners)
 {
@@ -29,7 +29,7 @@ Test(segment_file, names_of_regions_lead_back_to_their_owners)
         cr_assert_eq(region_owner(known[i]).kind, 's', "%s", known[i]);
 }
 
-/* -- a region more than this version knows -- */
+/* -- a region that this version does not know -- */
 
 static void path_of(char path[PATH_TEXT_MAX], char folder[PATH_TEXT_MAX], uint64_t id)
 {
@@ -39,7 +39,7 @@ static void path_of(char path[PATH_TEXT_MAX], char folder[PATH_TEXT_MAX], uint64
     want_eq(path_join(path, folder, name), 0);
 }
 
-/* The file of a segment becomes one of a newer version: it has this region, too. */
+/* Adds the region NEWER to the file of a segment, as a newer version would. */
 static void add_region(uint64_t id, enum container_unknown unknown, const char *text)
 {
     char path[PATH_TEXT_MAX], folder[PATH_TEXT_MAX];
@@ -65,7 +65,7 @@ static void add_region(uint64_t id, enum container_unknown unknown, const char *
     mapping_close(&m);
 }
 
-/* What the region holds now; "-": there is none. */
+/* Reads the region; "-": the file has none. */
 static void read_region(uint64_t id, char ret[64])
 {
     char path[PATH_TEXT_MAX], folder[PATH_TEXT_MAX];
@@ -86,7 +86,7 @@ static unsigned segments_of(const struct server *s, const struct collection_conf
     return shard_segments(store_shard(s->stores[0], c->id), infos, 8);
 }
 
-/* Two sealed segments of one store, whose ids are returned. */
+/* Makes two sealed segments in one store. ids: their ids. */
 static struct collection_config two_segments(struct server *s, struct truth *truth, uint64_t ids[2])
 {
     static struct segment_info infos[8];

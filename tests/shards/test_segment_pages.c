@@ -1,5 +1,5 @@
-/* Pages that an index reads while it searches: from one handle a segment, several at a time, and
- * with a sentence when the disk does not give one back. */
+/* Tests pages that an index reads during a search: through one handle for each segment, several at
+ * a time. If the disk does not give one back, the error says so. */
 #include "../paged/paged.h"
 #include "shards/segment/segment_pages.h"
 #include "stores.h"
@@ -10,7 +10,7 @@
 
 static struct sim *sim;
 
-/* What the reads and opens of segment files were, by the lines of a trace. */
+/* The reads and opens of segment files, counted from the lines of a trace. */
 static struct seen {
     unsigned opened, closed, reads, under_way, under_way_max;
 } seen;
@@ -30,7 +30,7 @@ static void on_line(const char *text, void *arg)
     s->under_way_max = s->under_way > s->under_way_max ? s->under_way : s->under_way_max;
 }
 
-/* Two reactors with merged segments of some pages each. */
+/* Makes two reactors with merged segments of several pages each. */
 static struct collection_config fill(struct server *s, struct truth *truth)
 {
     struct compaction compaction;
@@ -85,7 +85,7 @@ static void open_once(void *arg)
     want_eq(seen.closed, 0);
     server_close(&s);
     while (seen.closed < seen.opened)
-        fiber_sleep_ns(MILLIS(1)); /* else the test ends by its time */
+        fiber_sleep_ns(MILLIS(1)); /* if the wait never ends, the test times out */
     sim_trace_to(sim, NULL, NULL);
 }
 
@@ -118,11 +118,11 @@ static void fail(void *arg)
     want_eq(e.code, ERROR_IO);
     want(strstr(e.text, "data/segments/") && strstr(e.text, " at offset ") && strstr(e.text, "mend the disk"));
     want(!shard_damage(store_shard(s.stores[0], c.id)));
-    want_eq(search(&s, &c, NULL), 3); /* the disk is well again */
+    want_eq(search(&s, &c, NULL), 3); /* the disk works again */
     server_close(&s);
 }
 
-/* A file that a merge removed is there as long as its handle, and as long as its mapping. */
+/* A file that a merge removed can be read while its handle or its mapping is open. */
 static void read_what_is_removed(void *arg)
 {
     static struct truth truth[IDS];

@@ -1,4 +1,4 @@
-/* Stores against a model: restarts, seals, what is refused, what is damaged. */
+/* Compares stores with a model over restarts and seals, and tests refusals and damage. */
 #include "../columns/one_vector.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
@@ -32,7 +32,7 @@ static void random_life(void *arg)
         server_close(&s);
     }
     server_open(&s, 2);
-    want(s.manifest.segment_count > 10); /* it was not all in the log */
+    want(s.manifest.segment_count > 10); /* not all points were in the log only */
     server_close(&s);
 }
 
@@ -42,7 +42,7 @@ Test(store, agrees_with_a_model_through_seals_and_restarts_on_any_number_of_reac
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, random_life, NULL), 0);
 }
 
-/* -- how far a start is -- */
+/* -- the progress of a start -- */
 
 static void replay_and_count(void *arg)
 {
@@ -73,9 +73,9 @@ Test(store, a_replay_says_how_far_it_is)
     world_run_well(BACKEND_SIM, 1, replay_and_count, NULL);
 }
 
-/* -- records that are not as this version writes them -- */
+/* -- records that this version does not write -- */
 
-/* The log of reactor 0 gets one more record, as another version or a fault would leave it. */
+/* Appends a record to the log of reactor 0, as another version or a fault would. */
 static void add_record(struct server *s, const struct record_part *parts, uint32_t count)
 {
     static uint64_t version = 1000;
@@ -95,7 +95,7 @@ static void add_record(struct server *s, const struct record_part *parts, uint32
     record_list_fini(&l, NULL);
 }
 
-/* What a start makes of that record, behind a good one. */
+/* Starts with that record behind a good one. Returns what the start does. */
 static int start_with(const struct record_part *parts, uint32_t count, struct error *e)
 {
     static struct truth truth[IDS];
@@ -108,7 +108,7 @@ static int start_with(const struct record_part *parts, uint32_t count, struct er
     server_close(&s);
     server_open_segments(&s, 1);
     int rc = store_replay(s.stores[0], &s.manifest, e);
-    if (rc < 0) { /* so that the next start is well again */
+    if (rc < 0) { /* removes the record, so that the next start succeeds */
         s.manifest.log_end = malloc(sizeof(uint64_t));
         *s.manifest.log_end = before;
         want_eq(manifest_store("data", &s.manifest, NULL), 0);
@@ -157,7 +157,7 @@ Test(store, a_record_of_another_version_is_refused_and_one_with_several_vectors_
     world_run_well(BACKEND_SIM, 1, odd_records, NULL);
 }
 
-/* -- long points: lent to the log, not copied -- */
+/* -- long points: the log borrows them and does not copy -- */
 
 #define LONG_DIM   700
 #define LONG_ROWS  40
@@ -220,7 +220,7 @@ Test(store, long_points_come_back_from_memory_and_from_the_log)
         world_run_well(BACKEND_SIM, 1, long_points, (void *)metric);
 }
 
-/* -- a folder as a snapshot brings it -- */
+/* -- a folder that comes from a snapshot -- */
 
 static void end_the_log(void *arg)
 {
@@ -302,7 +302,7 @@ static void drop(void *arg)
     want(store_shard(s.stores[0], c.id) == NULL);
     want_eq(store_drop_collection(s.stores[0], c.id), -ENOENT);
     server_close(&s);
-    server_open(&s, 1); /* the log still speaks of it; nobody minds */
+    server_open(&s, 1); /* the log still has records of the dropped collection; they are ignored */
     want_eq(s.manifest.collection_count, 0);
     server_close(&s);
 }
@@ -356,7 +356,7 @@ static void damaged(void *arg)
     s = (struct server){.reactors = 1};
     want_eq(folder_open("data", &s.lock, &s.manifest, &e), 0);
     struct store_options o = {.dir = "data", .reactors = 1, .hooks = hooks_of(&s, 0)};
-    /* the other collections can be served */
+    /* other collections can be served all the same */
     want_eq(store_open(&o, &s.manifest, &s.stores[0], &e), 0);
     want_eq(store_replay(s.stores[0], &s.manifest, &e), 0);
     struct shard *shard = store_shard(s.stores[0], c.id);

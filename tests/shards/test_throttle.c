@@ -1,5 +1,5 @@
-/* Writers that are faster than graphs are built are slowed to their pace, without jumps: in virtual
- * time, with a builder that takes a row a millisecond. */
+/* Tests the throttle: writers that are faster than graphs are built are slowed smoothly to the
+ * speed of the builder. Time is virtual, and the builder takes 1 ms for each row. */
 #include "shards/background/throttle.h"
 #include "stores.h"
 
@@ -10,8 +10,8 @@
 #define ROW_NS  ((uint64_t)1000000)
 #define BOUND   50
 #define WRITERS 4
-#define ROWS    1500 /* of all writers */
-#define SETTLED 600  /* from this one on */
+#define ROWS    1500 /* rows of all writers */
+#define SETTLED 600  /* from this row on, the speed is measured */
 
 static struct server server;
 static struct collection_config config;
@@ -82,23 +82,23 @@ static void write_fast(void *arg)
     const struct store_tuning tuning = {.growing_bytes_max = (uint64_t)1 << 20, .backlog_rows = BOUND};
     store_tune(server.stores[0], &tuning);
     shard = store_shard(server.stores[0], config.id);
-    shard->config.durability = DURABILITY_NONE; /* flushes take their time, too */
+    shard->config.durability = DURABILITY_NONE; /* so that no flush takes time */
     throttle_measure(server.stores[0], ROW_NS, 1);
-    (void)write_one(); /* the first one stirs a clean collection */
-    build_one();       /* without a graph, so few rows are just scanned */
+    (void)write_one(); /* the first write makes a clean collection dirty */
+    build_one();       /* without a graph, so few rows are only scanned */
     writers_left = WRITERS;
     behind_min = UINT32_MAX;
     for (unsigned i = 0; i < WRITERS; i++)
         want_eq(fiber_start(CLASS_WRITE, writer, NULL, "writer"), 0);
     builder(NULL);
 
-    /* As fast as rows are built, and that far behind where the urgency is 1: 1.7 times the
+    /* Writers are as fast as the builder. Their backlog is where the urgency is 1: 1.7 times the
      * bound. */
     const uint64_t took_ns = clock_now_ns() - settled_at_ns, rows = ROWS - SETTLED;
     want(took_ns > rows * ROW_NS * 8 / 10 && took_ns < rows * ROW_NS * 12 / 10);
     want(behind_min > BOUND * 13 / 10 && behind_max < BOUND * 21 / 10);
-    /* A write takes a place behind those of the other writers, and nobody stands for longer than
-     * a few of these take. */
+    /* A write queues behind those of the other writers, and waits only a few times as long as these
+     * take. */
     want(longest_ns < 4 * WRITERS * ROW_NS);
     want(free_ns < ROW_NS / 100);
     struct store_stats stats;
@@ -120,7 +120,7 @@ static void want_answer(void *arg)
     want(answered);
 }
 
-/* Nothing is sealed, so there is no room for more rows, and no hurry that slows writers. */
+/* No segment is sealed, so there is no room for more rows, and no backlog slows the writers. */
 static void wait_for_room_in_vain(void *arg)
 {
     server_open(&server, 1);
@@ -158,8 +158,8 @@ static void cancel_soon(void *arg)
     context_cancel(arg);
 }
 
-/* A write that waits for its turn ends with its deadline or when it is cancelled, was not
- * made, and delays nobody. */
+/* A write that waits for its turn ends at its deadline or when it is cancelled. It is not made, and
+ * delays no other write. */
 static void give_up(void *arg)
 {
     server_open(&server, 1);
@@ -223,7 +223,7 @@ Test(throttle, as_many_segments_may_wait_as_the_bound_lets_come)
 #define BATCH_ROWS    10000
 #define SCANNED_BYTES ((uint64_t)4 << 20)
 
-/* Returns how long it took. */
+/* Returns the time that it took, in ns. */
 static uint64_t write_batch(uint32_t n)
 {
     struct point_id *ids = calloc(BATCH_ROWS, sizeof(*ids));
@@ -247,8 +247,8 @@ static uint64_t scanned_bytes(void)
     return shard->growing ? segment_index_scanned_bytes(shard->growing->vectors[0].index) : 0;
 }
 
-/* Nobody makes codes: writers wait for them a second at most, not while there is no memory for
- * them, and not any more once they are there. */
+/* No fiber makes codes. Writers wait for codes for at most a second. They do not wait while memory
+ * for codes is lacking, nor once the codes are there. */
 static void write_without_codes(void *arg)
 {
     server_open(&server, 1);

@@ -1,5 +1,5 @@
-/* Equally far points come in the order of their ids, numbers first, whatever segments they lie in,
- * however many are asked for, by exact searches and by others. */
+/* Tests that points with equal distances come in the order of their ids, numbers first: in every
+ * kind of segment, for every k, in exact and in approximate searches. */
 #include "stores.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 static struct server server;
 static struct collection_config config;
 
-/* Numbers and UUIDs, which have nothing to do with the order in which they come. */
+/* The id of point n, a number or a UUID. The order of ids is not the order of writing. */
 static struct point_id name(uint32_t n)
 {
     const uint64_t mixed = n * 7919 % 10007;
@@ -37,7 +37,7 @@ static bool comes_before(const struct point_hit *a, const struct point_hit *b)
     return a->id.hi != b->id.hi ? a->id.hi < b->id.hi : a->id.lo < b->id.lo;
 }
 
-/* The k first of all points. */
+/* Asserts that the hits are the first k of all points. */
 static void want_first(const struct point_hit *hits, int n, uint32_t k, const float *query)
 {
     want_eq(n, k);
@@ -71,7 +71,7 @@ static void by_id(void *arg)
     const bool in_one = *(bool *)arg;
     if (in_one) {
         const struct store_tuning tuning = {.growing_bytes_max = 1 << 20};
-        /* all in one growing segment, with codes and a graph */
+        /* all points in one growing segment, with codes and a graph */
         store_tune(server.stores[0], &tuning);
     }
     write_all(in_one);

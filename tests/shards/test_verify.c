@@ -1,6 +1,6 @@
-/* The check of a whole folder, against damage made on purpose: every place that a checksum covers
- * is hit, and each hit must be named once, by file, offset and region; what nobody needs may be
- * as broken as it likes. */
+/* Tests the verification of a whole folder with deliberate damage. Every place that a checksum
+ * covers is damaged. Each damage must be reported once, with file, offset and region. Damage of
+ * files that the server does not need is not reported. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "base/checksum.h"
@@ -19,12 +19,12 @@
 #define FILE_BYTES    (8 * LOG_UNIT)
 #define GROUPS        20
 #define DAMAGES       8
-#define LARGE_PAYLOAD (3u << 20) /* of more than two blocks */
+#define LARGE_PAYLOAD (3u << 20) /* bytes; more than two blocks */
 
 struct found {
     struct verify_damage damages[DAMAGES];
     unsigned count;
-    uint64_t durable; /* 0: the log says it */
+    uint64_t durable; /* the position up to which the log must be right; 0: as the log says */
 };
 
 static void on_damage(const struct verify_damage *d, void *arg)
@@ -61,7 +61,7 @@ static void make_segment(const char *dir, uint64_t id)
     uint8_t *content = malloc(CONTAINER_SLICE + 5000);
     for (size_t i = 0; i < CONTAINER_SLICE + 5000; i++) {
         if (i % 65536 == 0)
-            fiber_checkpoint(); /* 16 MiB are too much for one slice */
+            fiber_checkpoint(); /* writing 16 MiB takes longer than a slice */
         content[i] = (uint8_t)(i * 31 + id);
     }
     snprintf(name, sizeof(name), "segments/%016llx.seg", (unsigned long long)id);
@@ -76,7 +76,7 @@ static void make_segment(const char *dir, uint64_t id)
     free(content);
 }
 
-/* A point of collection 1, as a group of its own. */
+/* Appends a point of collection 1 as a separate group. */
 static void append_point(struct log *l, uint64_t version, uint32_t payload_size)
 {
     static const uint8_t payload[LARGE_PAYLOAD];
@@ -104,7 +104,7 @@ static struct log *open_log(const char *dir, unsigned reactor)
     return l;
 }
 
-/* Returns how far the log is durable. */
+/* Returns the position up to which the log is durable. */
 static uint64_t make_log(const char *dir, unsigned reactor)
 {
     struct log *l = open_log(dir, reactor);
@@ -141,7 +141,7 @@ static void flip(const char *dir, const char *name, uint64_t offset)
     file_close(f);
 }
 
-/* Changes bytes of the block at that place, whose checksum is right again then. */
+/* Changes bytes of the block at `offset` and corrects its checksum. */
 static void change_block(const char *path, uint64_t offset, size_t at, const void *to, size_t size)
 {
     static uint8_t bytes[LOG_BLOCK_PAYLOAD_MAX + LOG_UNIT];
@@ -157,13 +157,13 @@ static void change_block(const char *path, uint64_t offset, size_t at, const voi
     file_close(f);
 }
 
-/* As another version would have left it. */
+/* Gives the block another format, as another version would. */
 static void reformat(const char *path, uint64_t offset, uint16_t format)
 {
     change_block(path, offset, 42, &format, sizeof(format));
 }
 
-/* -- checking it -- */
+/* -- verifying the folder -- */
 
 static void verify(const char *dir, uint64_t collection, uint64_t step, struct found *f, struct verify_progress *p)
 {
@@ -214,7 +214,7 @@ static void all_right(void *arg)
     want(stepped.bytes == whole.bytes && stepped.bytes_total == whole.bytes && stepped.files == whole.files);
     verify(dir, 2, 0, &f, &one);
     want(one.files == 2 && one.bytes == one.bytes_total && one.bytes < whole.bytes / 2 + 1000);
-    /* at rest: the mark of the stop vouches for the last group and the block behind it */
+    /* after an orderly stop its mark covers the last group and the block behind it */
     f.durable = 0;
     verify(dir, 0, 0, &f, &one);
     want_eq(f.count, 0);
@@ -234,7 +234,7 @@ static void settings(void *arg)
     struct verify_progress p;
     (void)make_folder(dir);
     verify(dir, 0, 0, &f, &p);
-    want_eq(f.count, 0); /* without one */
+    want_eq(f.count, 0); /* settings without a checksum */
     want_eq(whole_file_replace(dir, "settings", text, sizeof(text) - 1), 0);
     want_one(dir, "settings", "", 0);
     char right[sizeof(text)];
@@ -281,9 +281,9 @@ static void segments(void *arg)
     flip(dir, name, tail);
     struct found found = {0};
     struct verify_progress p;
-    verify(dir, 0, 1, &found, &p); /* both are found, and what is behind is still looked at */
+    verify(dir, 0, 1, &found, &p); /* both damages are found, and files behind them are verified */
     want(found.count == 2 && p.bytes == p.bytes_total);
-    verify(dir, 2, 0, &found, &p); /* another collection's */
+    verify(dir, 2, 0, &found, &p); /* the damage is in another collection */
     want_eq(found.count, 0);
     flip(dir, name, tail - 1);
     flip(dir, name, tail);
@@ -305,22 +305,22 @@ static void logs(void *arg)
     flip(dir, "log/1/0-0000000000000000.log", 3 * LOG_UNIT + 200);
 
     reformat(in(dir, "log/1/0-0000000000000000.log"), LOG_UNIT, LOG_FORMAT - 1);
-    /* is not told, too */
+    /* an adjacent block of another format is not reported separately */
     reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT + 1);
     want_one(dir, "log/1/0-0000000000000000.log", "", LOG_UNIT);
     reformat(in(dir, "log/1/0-0000000000000000.log"), LOG_UNIT, LOG_FORMAT);
     reformat(in(dir, "log/1/0-0000000000000000.log"), 2 * LOG_UNIT, LOG_FORMAT);
 
-    flip(dir, "log/1/1-0000000000008000.log", LOG_UNIT + 4); /* its checksum itself */
+    flip(dir, "log/1/1-0000000000008000.log", LOG_UNIT + 4); /* the checksum itself */
     want_one(dir, "log/1/1-0000000000008000.log", "", LOG_UNIT);
     flip(dir, "log/1/1-0000000000008000.log", 0);
     struct found f = {.durable = durable};
     struct verify_progress p;
     verify(dir, 0, 1, &f, &p);
-    want_eq(f.count, 1); /* side by side they are one gap */
+    want_eq(f.count, 1); /* adjacent damaged blocks are one gap */
     want_eq(f.damages[0].offset, 0);
     want_eq(p.bytes, p.bytes_total);
-    f.durable = 8 * LOG_UNIT; /* the damage lies behind what was acknowledged */
+    f.durable = 8 * LOG_UNIT; /* the damage is behind the acknowledged records */
     verify(dir, 0, 0, &f, &p);
     want_eq(f.count, 0);
     want_eq(file_remove(in(dir, "log/1/1-0000000000008000.log")), 0);
@@ -338,7 +338,8 @@ EVERYWHERE(verify, damage_in_a_log_is_named_unless_nobody_needs_it)
 
 #define FIRST_LOG "log/1/0-0000000000000000.log"
 
-/* One log, of points of collection 1 with vectors of that dimension: small, large, small. */
+/* Makes one log with three points of collection 1, with vectors of that dimension. The payloads are
+ * small, large and small. */
 static void make_points(const char *dir, uint32_t dim)
 {
     struct collection_config c = {.id = 1, .slots = 1, .durability = DURABILITY_FLUSH, .name = "points"};
@@ -364,23 +365,23 @@ static void records(void *arg)
     struct found f = {0};
     struct verify_progress p;
     make_points(dir, 2);
-    /* all at once, and as little at a time as there is */
+    /* verifies everything in one call, and then in the smallest steps */
     for (uint64_t step = 0; step < 2; step++) {
         verify(dir, 0, step, &f, &p);
         want_eq(f.count, 0);
     }
-    /* behind size and type of a record stands a zero */
+    /* the size and the type of a record are followed by a zero */
     const size_t zero = LOG_BLOCK_HEADER + 5;
     change_block(in(dir, FIRST_LOG), 0, zero, &one, 1);
     want_one(dir, FIRST_LOG, "", 0);
     change_block(in(dir, FIRST_LOG), 0, zero, &none, 1);
-    /* the large one is not read before its last block, and is named by its first */
+    /* the large record is read with its last block, and reported at its first */
     change_block(in(dir, FIRST_LOG), LOG_UNIT, zero, &one, 1);
     want_one(dir, FIRST_LOG, "", LOG_UNIT);
     verify(dir, 0, 1, &f, &p);
     want_eq(f.count, 1);
     change_block(in(dir, FIRST_LOG), LOG_UNIT, zero, &none, 1);
-    /* a size that no record has: it would go on for ever */
+    /* a size that no record has */
     change_block(in(dir, FIRST_LOG), LOG_UNIT, LOG_BLOCK_HEADER + 3, &one, 1);
     want_one(dir, FIRST_LOG, "", LOG_UNIT);
 }
@@ -394,7 +395,7 @@ static void other_points(void *arg)
 {
     struct found f = {0};
     struct verify_progress p;
-    make_points(world_folder(), 3); /* and the points have 2 dimensions */
+    make_points(world_folder(), 3); /* but the collection has 2 dimensions */
     verify(world_folder(), 0, 0, &f, &p);
     want_eq(f.count, 3);
     want(strstr(f.damages[0].what, "8 bytes") && strstr(f.damages[0].what, "'points'"));
@@ -420,7 +421,7 @@ static void manifests(void *arg)
     struct verify_progress p = {0};
     struct error e = {0};
     want_eq(verify_step(&o, &wrong, &p, &e), -EINVAL);
-    wrong = (struct verify_cursor){VERIFY_SEGMENT, 6, 12345}; /* there is no such segment now */
+    wrong = (struct verify_cursor){VERIFY_SEGMENT, 6, 12345}; /* there is no such segment */
     want_eq(verify_step(&o, &wrong, &p, &e), 0);
     want(wrong.kind == VERIFY_DONE && f.count == 0);
 }
