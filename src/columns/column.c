@@ -57,7 +57,7 @@ unsigned column_save(struct column *c, struct column_region regions[COLUMN_REGIO
 int column_open(const struct column_kind *kind, uint16_t field, const struct column_region *regions, unsigned count,
                 uint32_t rows, const struct pause *pause, struct column *ret, const char **ret_why)
 {
-    *ret = (struct column){.kind = kind, .field = field, .rows = rows};
+    *ret = (struct column){.kind = kind, .field = field, .rows = rows, .in_file = true};
     return kind->open(regions, count, rows, pause, &ret->state, ret_why);
 }
 

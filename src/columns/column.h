@@ -71,6 +71,7 @@ struct column {
     void *state;
     uint32_t rows;
     uint16_t field; /* number in the schema */
+    bool in_file;   /* it was opened, so its values lie in borrowed bytes */
 };
 
 MUST_USE int column_create(const struct column_kind *kind, uint16_t field, struct column *ret);

@@ -86,6 +86,7 @@ static int open_segment(struct opening *o, struct shard *s, const struct manifes
         rc = segment_open(path, &s->config, m, copy_max(o), &g, o->error);
     if (rc < 0)
         return tolerate_damage(o, s, rc);
+    store->stats.damaged_columns += g->columns.damaged;
     hold(o, g);
     o->mapped += g->vectors[0].index_mapped;
     rc = shard_add_segment(s, g);

@@ -42,6 +42,8 @@ static const struct single {
     ROW("write_slowed_seconds_total", "counter", SECONDS, store.slowed_ns, "Time that those waited."),
     ROW("filter_selections_total", "counter", PLAIN, store.filters.selections,
         "Conditions of filters for which a column gave all rows that pass."),
+    ROW("columns_damaged_total", "counter", PLAIN, store.damaged_columns,
+        "Columns in files that are damaged; they are left out and built again from payloads."),
     ROW("seals_total", "counter", PLAIN, store.seals, "Segments sealed since the start."),
     ROW("seal_seconds_total", "counter", SECONDS, store.seal_ns_total,
         "Time that sealing took, from the last row to the manifest."),

@@ -107,7 +107,7 @@ static int open_file(struct shard *s, struct segment *g, struct segment **ret)
     struct error error = {0};
     int rc = store_segment_path(s->store, g->file.id, path);
     if (rc == 0)
-        rc = segment_open(path, &s->config, &g->file, UINT64_MAX, ret, &error);
+        rc = segment_read_back(path, &s->config, &g->file, ret, &error);
     if (rc < 0 && error.code == ERROR_CORRUPT) {
         log_error("a new segment of '%s' reads back wrong and is written again: %s", s->config.name, error.text);
         s->store->work_damage = error;

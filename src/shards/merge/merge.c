@@ -77,15 +77,19 @@ static int place_rows(struct merge *m, struct segment *input)
 
 /* -- the file -- */
 
-/* Checks the inputs first: bytes of a damaged file must not get a right checksum in the new one. */
+/* Checks the inputs first: bytes of a damaged file must not get a right checksum in the new one. A
+ * damaged column is dropped, and its values come from the payloads. */
 static int verify_inputs(struct merge *m)
 {
     char path[PATH_TEXT_MAX];
     struct error error = {0};
     for (uint32_t i = 0; i < m->choice->count; i++) {
+        struct segment *input = m->choice->inputs[i];
+        const uint32_t damaged = input->columns.damaged;
         int rc = store_segment_path(m->shard->store, m->ids[i], path);
         if (rc == 0)
-            rc = segment_verify(path, m->choice->inputs[i], &error);
+            rc = segment_verify(path, input, &error);
+        m->shard->store->stats.damaged_columns += input->columns.damaged - damaged;
         if (shard_damage(m->shard)) /* a lost page explains a wrong checksum */
             return -EBADMSG;
         if (rc < 0) {
@@ -225,7 +229,7 @@ static int write_file(struct merge *m)
 static int open_output(struct merge *m)
 {
     struct error error = {0};
-    int rc = segment_open(m->in.path, &m->shard->config, &m->in.file, UINT64_MAX, &m->output, &error);
+    int rc = segment_read_back(m->in.path, &m->shard->config, &m->in.file, &m->output, &error);
     if (rc == 0) {
         rc = shard_add_segment(m->shard, m->output);
         if (rc == 0)

@@ -1,4 +1,8 @@
-/* sealed.c -- opens a segment from its container file. Every byte is checked before it is used. */
+/* sealed.c -- opens a segment from its container file. Every byte is checked before it is used.
+ *
+ * Damage refuses the file, with one exception: a column can be made again from the payloads, so a
+ * damaged one is left out. */
+#include "base/log.h"
 #include "base/memory.h"
 #include "reactor/fibers/fiber.h"
 #include "shards/segment/segment_file.h"
@@ -14,6 +18,8 @@ struct opening {
     struct segment_meta meta;
     /* an index of at most so many bytes is copied into memory; a larger one stays in the mapping */
     uint64_t copy_max;
+    bool strict;   /* damage to a column refuses the file, too */
+    bool *damaged; /* for each region: it belongs to a column, and a checksum does not match */
     struct error *error;
 };
 
@@ -72,19 +78,34 @@ static int read_piece(struct file *f, uint8_t *room, struct container_check *che
     return container_check_bytes(check, room, n, path, error);
 }
 
+/* Reads a region and compares its checksums. Notes damage that leaves only a column out. */
+static int read_region(struct opening *o, struct file *f, uint8_t *room, unsigned i)
+{
+    struct container_check check = {.region = &o->container.regions[i]};
+    struct error error = {0};
+    int rc;
+    for (rc = 1; rc > 0; fiber_checkpoint())
+        rc = read_piece(f, room, &check, o->path, &error);
+    o->damaged[i] = error.code == ERROR_CORRUPT && !o->strict && region_owner(check.region->name).kind == 'c';
+    if (o->damaged[i])
+        return 0;
+    if (rc < 0 && o->error)
+        *o->error = error;
+    return rc;
+}
+
 /* Reads all bytes of the file instead of using the mapping. So a bad sector is an error of one
  * read, and not a fault. */
-static int read_all(const struct container *c, const char *path, struct error *error)
+static int read_all(struct opening *o)
 {
     struct file *f;
+    o->damaged = calloc(o->container.region_count + 1, sizeof(*o->damaged));
     uint8_t *room = memory_aligned(CONTAINER_PIECE);
-    int rc = room ? file_open(path, FILE_READ, &f) : -ENOMEM;
+    int rc = room && o->damaged ? file_open(o->path, FILE_READ, &f) : -ENOMEM;
     if (rc < 0)
-        (void)segment_cannot_read(path, 0, rc, error);
-    for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
-        struct container_check check = {.region = &c->regions[i]};
-        for (rc = 1; rc > 0; fiber_checkpoint())
-            rc = read_piece(f, room, &check, path, error);
+        (void)segment_cannot_read(o->path, 0, rc, o->error);
+    for (unsigned i = 0; rc == 0 && i < o->container.region_count; i++) {
+        rc = read_region(o, f, room, i);
         if (rc < 0)
             file_close(f);
     }
@@ -94,23 +115,28 @@ static int read_all(const struct container *c, const char *path, struct error *e
     return rc;
 }
 
-static int check_sums(const struct container *c, const char *path, struct error *error)
+static int check_sums(const struct container *c, struct segment *g, const char *path, struct error *error)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < c->region_count; i++) {
+        const struct region_owner owner = region_owner(c->regions[i].name);
         struct container_check check = {.region = &c->regions[i]};
         for (rc = 1; rc > 0; fiber_checkpoint())
             rc = container_check_piece(c, &check, path, error);
+        if (rc < 0 && owner.kind == 'c') {
+            segment_column_drop_damaged(g, owner.number, path);
+            rc = 0;
+        }
     }
     return rc;
 }
 
-int segment_verify(const char *path, const struct segment *g, struct error *error)
+int segment_verify(const char *path, struct segment *g, struct error *error)
 {
     struct container c;
     int rc = container_parse(g->mapping.bytes, g->mapping.size, path, &c, error);
     if (rc == 0)
-        rc = check_sums(&c, path, error);
+        rc = check_sums(&c, g, path, error);
     container_fini(&c);
     return rc;
 }
@@ -192,16 +218,33 @@ static int pause_and_go_on(void *arg)
 
 /* -- columns of fields -- */
 
-static unsigned regions_of_field(const struct opening *o, uint16_t field, struct column_region regions[COLUMN_REGIONS])
+/* *ret_bad: the name of a region with a wrong checksum; NULL: there is none. */
+static unsigned regions_of_field(const struct opening *o, uint16_t field, struct column_region regions[COLUMN_REGIONS],
+                                 const char **ret_bad)
 {
     unsigned n = 0;
+    *ret_bad = NULL;
     for (unsigned i = 0; i < o->container.region_count && n < COLUMN_REGIONS; i++) {
         const struct container_region *r = &o->container.regions[i];
         const struct region_owner owner = region_owner(r->name);
-        if (owner.kind == 'c' && owner.number == field)
-            regions[n++] = (struct column_region){owner.rest, o->container.bytes + r->offset, r->size};
+        if (owner.kind != 'c' || owner.number != field)
+            continue;
+        *ret_bad = o->damaged[i] ? r->name : *ret_bad;
+        regions[n++] = (struct column_region){owner.rest, o->container.bytes + r->offset, r->size};
     }
     return n;
+}
+
+static int column_damage(struct opening *o, struct segment *s, const struct field_spec *f, const char *what,
+                         const char *why)
+{
+    if (o->strict)
+        return error_set(o->error, ERROR_CORRUPT,
+                         "%s is damaged: its column of field '%s' %s (%s); restore a snapshot, or the data folder from "
+                         "a copy",
+                         o->path, f->path, what, why);
+    segment_column_note_damage(s, o->path, f->path, what, why);
+    return 0;
 }
 
 static int open_field(struct opening *o, struct segment *s, const struct field_spec *f)
@@ -209,17 +252,16 @@ static int open_field(struct opening *o, struct segment *s, const struct field_s
     const struct column_kind *kind = column_kind_of(f->kind);
     const struct pause pause = {.fn = pause_and_go_on};
     struct column_region regions[COLUMN_REGIONS];
-    const unsigned n = kind ? regions_of_field(o, f->number, regions) : 0;
+    const char *bad = NULL, *why = "cannot be used";
+    const unsigned n = kind ? regions_of_field(o, f->number, regions, &bad) : 0;
     struct column column;
-    const char *why = "cannot be used";
     if (n == 0)
         return 0; /* the field is newer than the file; the background builds its column */
+    if (bad)
+        return column_damage(o, s, f, "has a wrong checksum", bad);
     int rc = column_open(kind, f->number, regions, n, s->rows.count, &pause, &column, &why);
     if (rc == -EINVAL)
-        return error_set(o->error, ERROR_CORRUPT,
-                         "%s is damaged: its column of field '%s' makes no sense (%s); restore a snapshot, or the data "
-                         "folder from a copy",
-                         o->path, f->path, why);
+        return column_damage(o, s, f, "makes no sense", why);
     if (rc == 0 && (rc = segment_column_add(s, &column, f->path)) < 0)
         column_destroy(&column);
     return rc == -ENOMEM ? 0 : rc; /* the background builds the column when there is memory */
@@ -306,7 +348,7 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
 {
     int rc = container_parse(s->mapping.bytes, s->mapping.size, o->path, &o->container, o->error);
     if (rc == 0)
-        rc = read_all(&o->container, o->path, o->error);
+        rc = read_all(o);
     if (rc == 0)
         rc = check_known(o);
     if (rc == 0)
@@ -328,9 +370,9 @@ static int open_mapped(struct opening *o, struct segment *s, const struct collec
 }
 
 static int open_as(const char *path, const struct collection_config *c, const struct manifest_segment *m,
-                   uint64_t copy_max, struct segment **ret, struct error *error)
+                   uint64_t copy_max, bool strict, struct segment **ret, struct error *error)
 {
-    struct opening o = {.path = path, .copy_max = copy_max, .error = error};
+    struct opening o = {.path = path, .copy_max = copy_max, .strict = strict, .error = error};
     struct segment *s = calloc(1, sizeof(*s));
     if (!s)
         return error_set_errno(error, -ENOMEM, "opening %s", path);
@@ -350,6 +392,7 @@ static int open_as(const char *path, const struct collection_config *c, const st
     else
         rc = open_mapped(&o, s, c, m);
     container_fini(&o.container);
+    free(o.damaged);
     /* a lost page is the cause of any other error */
     int lost = segment_check_lost(s, path, error);
     rc = lost < 0 ? lost : rc;
@@ -368,14 +411,20 @@ static int open_as(const char *path, const struct collection_config *c, const st
 int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                  uint64_t copy_max, struct segment **ret, struct error *error)
 {
-    return open_as(path, c, m, copy_max, ret, error);
+    return open_as(path, c, m, copy_max, false, ret, error);
+}
+
+int segment_read_back(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                      struct segment **ret, struct error *error)
+{
+    return open_as(path, c, m, UINT64_MAX, true, ret, error);
 }
 
 int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                 uint64_t *ret_bytes, struct error *error)
 {
     struct segment *s;
-    int rc = open_as(path, c, m, 0, &s, error);
+    int rc = open_as(path, c, m, 0, true, &s, error);
     if (rc < 0)
         return rc;
     *ret_bytes = s->disk_bytes;

@@ -174,18 +174,23 @@ MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64
 
 /* Maps a sealed segment's file, checks all checksums and opens the index. All rows are alive, and
  * the segment is not searched yet. An index of more than copy_max bytes stays in the mapping,
- * whose pages the kernel may drop. -EIO and ERROR_IO, with file and offset: the disk does not
- * give the bytes back. */
+ * whose pages the kernel may drop. A damaged column is left out and counted (segment_columns.h).
+ * -EIO and ERROR_IO, with file and offset: the disk does not give the bytes back. */
 MUST_USE int segment_open(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                           uint64_t copy_max, struct segment **ret, struct error *error);
-/* Checks everything that segment_open() checks, and closes the file. Copies nothing, and takes one
- * bit of memory a row. */
+/* The same for a file that was just written, with the whole index in memory. Damage to a column is
+ * an error here, because the file can be written again. */
+MUST_USE int segment_read_back(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+                               struct segment **ret, struct error *error);
+/* Checks everything that segment_open() checks, and closes the file. Damage to a column is an error.
+ * Copies nothing, and takes one bit of memory a row. */
 MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                          uint64_t *ret_bytes, struct error *error);
 /* Sets the error for a segment's file that cannot be read. Returns rc. */
 int segment_cannot_read(const char *path, uint64_t offset, int rc, struct error *error);
-/* Checks every checksum of the sealed segment g, whose file is called path. */
-MUST_USE int segment_verify(const char *path, const struct segment *g, struct error *error);
+/* Checks every checksum of the sealed segment g, whose file is called path. A column that uses
+ * damaged bytes of the file is dropped and counted, and is no error. Pauses. */
+MUST_USE int segment_verify(const char *path, struct segment *g, struct error *error);
 
 /* -- all -- */
 

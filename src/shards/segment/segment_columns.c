@@ -1,5 +1,6 @@
 /* segment_columns.c -- appends to the columns of a segment, and builds a column that it lacks. */
 #include "shards/segment/segment_columns.h"
+#include "base/log.h"
 #include "columns/payload_path.h"
 #include "shards/segment/segment.h"
 
@@ -261,6 +262,28 @@ int segment_column_build(struct segment *s, const struct field_spec *field, cons
     if (rc == -ENOMEM && !c->dropped)
         drop(s, c);
     return rc;
+}
+
+/* -- damage -- */
+
+void segment_column_note_damage(struct segment *s, const char *file, const char *path, const char *what,
+                                const char *why)
+{
+    s->columns.damaged++;
+    log_warn("%s is damaged: its column of field '%s' %s (%s); the column is left out and built again from the "
+             "payloads, which filters read until then. The file stays damaged until a merge replaces it: look at the "
+             "disk",
+             file, path, what, why);
+}
+
+void segment_column_drop_damaged(struct segment *s, uint16_t field, const char *file)
+{
+    for (struct segment_column *c = s->columns.first; c; c = c->next)
+        if (c->column.field == field && c->column.in_file) {
+            segment_column_note_damage(s, file, c->path, "has a wrong checksum", "found by a merge");
+            drop(s, c);
+            return;
+        }
 }
 
 /* -- all -- */
