@@ -54,8 +54,7 @@ static void write_points(struct shard *s, uint32_t from, uint32_t to)
 static void want_found(struct shard *s, const char *path, uint32_t expected)
 {
     static const struct value yes = {VALUE_BOOL, .boolean = true};
-    const struct filter test = {.op = FILTER_TEST,
-                                .test = {.op = PREDICATE_EQ, .path = path, .values = {&yes, 1}}};
+    const struct filter test = {.op = FILTER_TEST, .test = {.op = PREDICATE_EQ, .path = path, .values = {&yes, 1}}};
     const float vector[DIM] = {0};
     const struct filter *bound;
     struct point_hit hits[POINTS];

@@ -326,6 +326,29 @@ Test(manifest, changes_of_many_are_made_durable_together)
     world_run_well(BACKEND_SIM, 1, many_at_once, NULL);
 }
 
+/* A program with other kinds, such as a newer version, wrote the folder. */
+static void unknown_kinds(void *arg)
+{
+    static struct manifest m, back;
+    for (int columns = 0; columns < 2; columns++) {
+        struct error e = {0};
+        m = sample();
+        struct schema *schema = with_field(m.collections[0].schema);
+        schema->fields[0].kind = columns ? 999 : schema->fields[0].kind;
+        schema->vectors[0].index.kind = columns ? schema->vectors[0].index.kind : 999;
+        collection_config_replace(&m.collections[0], schema);
+        want_eq(manifest_store(world_folder(), &m, &e), 0);
+        want_eq(manifest_load(world_folder(), &back, NULL, &e), -EPROTONOSUPPORT);
+        want(e.code == ERROR_VERSION && strstr(e.text, "does not know; use the newer version"));
+        manifest_fini(&m);
+    }
+}
+
+Test(manifest, a_kind_of_index_or_column_that_is_unknown_asks_for_a_newer_version)
+{
+    world_run_well(BACKEND_SIM, 1, unknown_kinds, NULL);
+}
+
 Test(manifest, a_newer_and_an_older_format_name_both_versions)
 {
     world_run_well(BACKEND_SIM, 1, store_and_load, NULL);

@@ -71,7 +71,7 @@ static int take_collection(const KithDisk__Collection *from, struct collection_c
         rc = collection_config_check(to, NULL);
     if (rc < 0)
         collection_config_fini(to);
-    return rc == -ENOMEM ? rc : rc < 0 ? -EINVAL : 0;
+    return rc == -ENOMEM || rc == -EPROTONOSUPPORT ? rc : rc < 0 ? -EINVAL : 0;
 }
 
 /* Words of zeros at the end of the bit set are left out in the file. */
@@ -302,6 +302,11 @@ static int parse_block(struct parsing *p, struct manifest *m)
     int rc = take_block(&b, body, m);
     if (rc == -ENOMEM)
         return error_set_errno(p->error, rc, "reading %s", p->name);
+    if (rc == -EPROTONOSUPPORT)
+        return error_set(p->error, ERROR_VERSION,
+                         "%s names a kind of index or of column that this Kith does not know; use the newer version "
+                         "that wrote it",
+                         p->name);
     if (rc < 0)
         return error_set(p->error, ERROR_CORRUPT, "%s: an entry of the block at offset %zu is out of range", p->name,
                          p->at);

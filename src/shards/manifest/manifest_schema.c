@@ -27,7 +27,7 @@ static int take_vector(const KithDisk__Vector *from, struct vector_spec *to)
     if (!index_kind_of(from->index_kind)) {
         log_error("the manifest names index kind %u, which this version of Kith does not know; start a newer one",
                   from->index_kind);
-        return -EINVAL;
+        return -EPROTONOSUPPORT;
     }
     to->number = (uint16_t)from->number;
     to->type = (enum vector_type)from->type;
@@ -53,7 +53,7 @@ static int take_field(const KithDisk__Field *from, struct field_spec *to)
     if (!column_kind_of(from->kind)) {
         log_error("the manifest names column kind %u, which this version of Kith does not know; start a newer one",
                   from->kind);
-        return -EINVAL;
+        return -EPROTONOSUPPORT;
     }
     to->number = (uint16_t)from->number;
     to->kind = (uint16_t)from->kind;
