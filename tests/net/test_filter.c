@@ -314,6 +314,24 @@ static void refuse(struct client *c, Kith__Condition *condition, const char *say
     cr_assert(strstr(c->error, says), "'%s' does not say '%s'", c->error, says);
 }
 
+/* A filter of nothing but a clause that this version does not know lets no search through. */
+static void refuse_newer_clause(struct client *c)
+{
+    static const float query[DIM];
+    uint64_t ids[1];
+    float scores[1];
+    uint32_t found;
+    ProtobufCMessageUnknownField newer = {9, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, 1, (uint8_t *)(uintptr_t) "\0"};
+    Kith__Filter filter = KITH__FILTER__INIT;
+    filter.base.unknown_fields = &newer;
+    filter.base.n_unknown_fields = 1;
+    c->filter = &filter;
+    const int rc = client_search(c, "a", query, DIM, 1, false, ids, scores, &found);
+    c->filter = NULL;
+    cr_assert_eq(rc, CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));
+    cr_assert(strstr(c->error, "the filter has field 9 of its message, which this version"), "%s", c->error);
+}
+
 static void refusals(struct server *s)
 {
     struct client c;
@@ -346,6 +364,12 @@ static void refusals(struct server *s)
     number.is_case = KITH__NUMBER__IS_REAL;
     number.real = __builtin_nan("");
     refuse(&c, &condition, "is not a number");
+    number.real = 1;
+    ProtobufCMessageUnknownField newer = {6, PROTOBUF_C_WIRE_TYPE_VARINT, 1, (uint8_t *)(uintptr_t) "\1"};
+    condition.base.unknown_fields = &newer;
+    condition.base.n_unknown_fields = 1;
+    refuse(&c, &condition, "the condition of a filter has field 6 of its message, which this version");
+    refuse_newer_clause(&c);
     cr_assert_eq(client_drop(&c, "a"), 0);
     client_close(&c);
 }

@@ -10,6 +10,18 @@ static int no_memory(struct request *rq)
     return error_set_errno(&rq->error, -ENOMEM, "the filter could not be read");
 }
 
+/* Refuses a part of the message that only a newer server knows. If it were ignored, points that the
+ * client excludes would be hits. what: the message, for people. */
+static int check_known(struct request *rq, const ProtobufCMessage *m, const char *what)
+{
+    if (m->n_unknown_fields == 0)
+        return 0;
+    return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
+                     "the %s has field %u of its message, which this version of Kith does not know; leave it out, or "
+                     "update the server",
+                     what, m->unknown_fields[0].tag);
+}
+
 static struct value number(const Kith__Number *n)
 {
     if (n && n->is_case == KITH__NUMBER__IS_INTEGER)
@@ -70,6 +82,9 @@ static int read_condition(struct request *rq, const Kith__Condition *from, struc
 {
     struct predicate *p = &ret->test;
     *ret = (struct filter){.op = FILTER_TEST, .test = {.path = from->field}};
+    const int known = check_known(rq, &from->base, "condition of a filter");
+    if (known < 0)
+        return known;
     switch (from->test_case) {
     case KITH__CONDITION__TEST_MATCH: return read_match(rq, from->match, p);
     case KITH__CONDITION__TEST_RANGE: return read_range(rq, from->range, p);
@@ -100,6 +115,9 @@ static int read_clause(struct request *rq, Kith__Condition *const *from, size_t 
 int meta_filter(struct request *rq, const Kith__Filter *from, const struct filter **ret)
 {
     *ret = NULL;
+    const int known = from ? check_known(rq, &from->base, "filter") : 0;
+    if (known < 0)
+        return known;
     if (!from || from->n_must + from->n_must_not + from->n_should == 0)
         return 0;
     if (from->n_must + from->n_must_not + from->n_should > FILTER_CLAUSES_MAX)

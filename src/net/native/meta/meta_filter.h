@@ -7,5 +7,5 @@
 
 /* Translates into the request's arena; texts stay in the message. *ret is NULL if `from` is NULL or
  * has no conditions. Negative, with the sentence in rq->error: a condition without a test, too many
- * conditions, or too little memory. */
+ * conditions, a clause or test that only a newer version knows, or too little memory. */
 MUST_USE int meta_filter(struct request *rq, const Kith__Filter *from, const struct filter **ret);
