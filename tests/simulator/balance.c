@@ -1,7 +1,8 @@
 /* balance.c -- when no request and no background work is under way, every reactor has back what it
  * gave out: places and bytes of admission, bytes of frames, promised memory, gates, credits and
  * fibers. A leak of one of these makes a server stand still after days. All reactors must also have
- * the same settings and schemas.
+ * the same settings and schemas. Each column must have all rows of its segment, and belong to a
+ * field of the schema.
  *
  * These functions read cores and reactors directly. That is safe because all reactors run in one
  * thread. */
@@ -59,6 +60,26 @@ static bool core_owes(const struct core *c, char *text)
     return false;
 }
 
+/* True if a column that searches read lacks rows or is there twice, or if a column is not of the
+ * field that the schema has. */
+static bool columns_owe(const struct shard *x, char *text)
+{
+    for (uint32_t i = 0; i < x->segment_count; i++) {
+        const struct segment *g = x->segments[i];
+        for (const struct segment_column *c = g && g->searched ? g->columns.first : NULL; c; c = c->next) {
+            const struct field_spec *f = schema_field(x->config.schema, c->column.field);
+            const bool ready = c->state == COLUMN_READY;
+            if (differs(text, "rows of a column", c->column.rows, ready ? g->rows.count : c->column.rows) ||
+                differs(text, "columns of a field that the schema does not have", !f, 0) ||
+                differs(text, "columns of another kind than their field", f->kind != c->column.kind->id, 0) ||
+                differs(text, "columns of another path than their field", strcmp(f->path, c->path) != 0, 0) ||
+                differs(text, "columns that are there twice", ready && segment_column_find(g, c->column.field) != c, 0))
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool store_owes(const struct store *s, char *text)
 {
     if (differs(text, "bytes promised to writes", s->memory.promised, 0) ||
@@ -69,7 +90,7 @@ static bool store_owes(const struct store *s, char *text)
         return true;
     for (const struct shard *x = s->shards; x; x = x->next)
         if (differs(text, "requests inside the gate of a shard", x->gate.inside, 0) ||
-            differs(text, "writes to a shard", x->writes, 0))
+            differs(text, "writes to a shard", x->writes, 0) || columns_owe(x, text))
             return true;
     return false;
 }

@@ -76,11 +76,8 @@ static int build_all(struct shard *s, struct segment *g)
     struct pause pause = {shard_pause, s};
     struct schema *schema = schema_acquire(s->config.schema);
     int rc = 0;
-    for (size_t i = 0; i < schema->field_count && rc == 0; i++) {
+    for (size_t i = 0; i < schema->field_count && rc == 0; i++)
         rc = segment_column_build(g, &schema->fields[i], &pause);
-        if (rc == -EOVERFLOW)
-            rc = 0; /* the column is left out; the later fields need theirs */
-    }
     if (rc > 0)
         /* the field may have been dropped during a pause */
         segment_columns_keep(g, s->config.schema);
