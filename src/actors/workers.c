@@ -32,25 +32,25 @@ static unsigned taker_of(unsigned share)
 
 static int run(workers_share_fn fn, void *job, unsigned shares, const struct pause *pause, void *arg)
 {
-    struct workers_message *away = calloc(shares, sizeof(*away));
+    struct workers_message *sent = calloc(shares, sizeof(*sent));
     _Atomic bool stopped = false;
     (void)arg;
-    if (!away)
+    if (!sent)
         return fn(job, 0, pause); /* share 0 can do all of the work */
     for (unsigned i = 1; i < shares; i++) {
-        away[i] = (struct workers_message){.fn = fn, .job = job, .share = i, .stopped = &stopped};
-        message_send(&away[i].base, address_of(taker_of(i), ACTOR_WORKERS), MSG_WORKERS_SHARE, NULL);
+        sent[i] = (struct workers_message){.fn = fn, .job = job, .share = i, .stopped = &stopped};
+        message_send(&sent[i].base, address_of(taker_of(i), ACTOR_WORKERS), MSG_WORKERS_SHARE, NULL);
     }
     message_publish();
     int rc = fn(job, 0, pause);
     if (rc != 0)
         atomic_store_explicit(&stopped, true, memory_order_relaxed);
     for (unsigned i = 1; i < shares; i++) {
-        int one = message_await(&away[i].base);
+        int one = message_await(&sent[i].base);
         if (rc == 0 && one != -ESHUTDOWN)
             rc = one;
     }
-    free(away);
+    free(sent);
     return rc;
 }
 

@@ -199,7 +199,7 @@ struct backend_ops {
     void (*advise)(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 
     /* Offers the core to other threads for a moment. NULL: there are no other threads. */
-    void (*give_way)(struct backend *b);
+    void (*yield_core)(struct backend *b);
 
     /* For the simulator; NULL elsewhere. The loop is about to run the longest waiting fiber of
      * *cls, at position 0 of its queue. The simulator may choose another class and position. False
@@ -223,7 +223,7 @@ void posix_unmap(struct backend *b, const struct mapping *m);
 void posix_advise(struct backend *b, const struct mapping *m, size_t offset, size_t size, enum mapping_advice advice);
 uint64_t posix_now_ns(struct backend *b); /* b is not used and may be NULL */
 uint64_t posix_wall_ns(struct backend *b);
-void posix_give_way(struct backend *b);   /* sched_yield() */
+void posix_yield_core(struct backend *b); /* sched_yield() */
 uint64_t posix_random(struct backend *b); /* from the kernel, fetched in bulk for each thread */
 
 /* Sockets of the operating system, for io_uring and libuv (posix_socket.c). Errors are negative

@@ -17,7 +17,7 @@ _Thread_local struct reactor *reactor_current;
  * overrun is hardly the fiber's fault. */
 #define DEBT_SLICES 20
 /* Least time between two offers of the core to other threads. */
-#define GIVE_WAY_NS 1000000
+#define YIELD_CORE_NS 1000000
 
 /* ---- run queues ---- */
 
@@ -90,9 +90,9 @@ static void class_account(struct reactor *r, enum fiber_class cls, uint64_t ran_
     }
 }
 
-bool reactor_beckons(struct reactor *r, uint64_t now)
+bool reactor_has_events(struct reactor *r, uint64_t now)
 {
-    return atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
+    return atomic_load_explicit(&r->shared.pending, memory_order_relaxed) ||
            (r->ops->pending && r->ops->pending(r->backend)) || timer_wheel_next_ns(&r->timers) <= now;
 }
 
@@ -100,7 +100,7 @@ static void run_fibers(struct reactor *r, uint64_t now)
 {
     uint64_t turn_began = now;
     enum fiber_class cls;
-    r->at_leisure = false;
+    r->ran_background = false;
     for (unsigned n = 0; n < FIBERS_PER_TURN && !r->backend->halted && class_pick(r, &cls); n++) {
         uint32_t position = 0;
         if (UNLIKELY(r->ops->pick != NULL) && !r->ops->pick(r->backend, &cls, &position))
@@ -110,7 +110,7 @@ static void run_fibers(struct reactor *r, uint64_t now)
         r->fiber_began_ns = r->checkpoint_ns = now;
         r->checkpoint_left = r->checkpoint_stride = 1;
         fiber_resume(r, f);
-        r->at_leisure |= cls == CLASS_BACKGROUND;
+        r->ran_background |= cls == CLASS_BACKGROUND;
         uint64_t began = now;
         now = reactor_now(r);
         f->ran_ns += now - began;
@@ -118,12 +118,12 @@ static void run_fibers(struct reactor *r, uint64_t now)
         if (UNLIKELY(atomic_load_explicit(&r->stall.caught, memory_order_relaxed)))
             stall_report(r, name, now - began);
         if (r->dirty_count && now - r->published_ns >= PUBLISH_NS) {
-            mail_publish(r);
+            rings_publish(r);
             r->published_ns = now;
         }
         if (now - turn_began >= r->slice_ns)
             break;
-        if ((cls != CLASS_INTERACTIVE || now - turn_began >= TURN_NS) && reactor_beckons(r, now))
+        if ((cls != CLASS_INTERACTIVE || now - turn_began >= TURN_NS) && reactor_has_events(r, now))
             break; /* something more urgent may have come, or an answer may wait to be sent */
     }
 }
@@ -144,22 +144,22 @@ void runtime_stop(void)
         wake_all(rt);
 }
 
-/* A reactor without fibers rests, but still receives: a fiber of another reactor may send to it.
- * Each message under way has a fiber that waits for it. So when all reactors rest, no message is
- * under way, no fiber can start, and all loops end. */
-static void reactor_rest(struct reactor *r)
+/* A stopping reactor without fibers is idle, but still receives: a fiber of another reactor may
+ * send to it. Each message under way has a fiber that waits for it. So when all reactors are idle,
+ * no message is under way, no fiber can start, and all loops end. */
+static void reactor_idle_begin(struct reactor *r)
 {
-    r->resting = true;
-    if (atomic_fetch_add(&r->rt->resting, 1) + 1 == r->count) {
+    r->idle = true;
+    if (atomic_fetch_add(&r->rt->idle, 1) + 1 == r->count) {
         atomic_store(&r->rt->over, true);
         wake_all(r->rt);
     }
 }
 
-void reactor_unrest(struct reactor *r)
+void reactor_idle_end(struct reactor *r)
 {
-    r->resting = false;
-    atomic_fetch_sub(&r->rt->resting, 1);
+    r->idle = false;
+    atomic_fetch_sub(&r->rt->idle, 1);
 }
 
 /* ---- the turn ---- */
@@ -203,7 +203,7 @@ enum turn reactor_turn(struct reactor *r, uint64_t *ret_when)
     load_publish(r, now);
 
     take_signal(r);
-    mail_receive(r);
+    rings_receive(r);
     r->ops->poll(r->backend, POLL_NOW);
     now = reactor_now(r);
     timer_wheel_advance(&r->timers, now);
@@ -211,18 +211,18 @@ enum turn reactor_turn(struct reactor *r, uint64_t *ret_when)
         actors_retry(r);
     r->published_ns = now;
     run_fibers(r, now);
-    mail_publish(r);
+    rings_publish(r);
 
     if (UNLIKELY(r->backend->halted))
         return TURN_OVER;
-    if (UNLIKELY(atomic_load_explicit(&r->rt->stopping, memory_order_relaxed)) && !r->resting && r->pool.live == 0)
-        reactor_rest(r);
+    if (UNLIKELY(atomic_load_explicit(&r->rt->stopping, memory_order_relaxed)) && !r->idle && r->pool.live == 0)
+        reactor_idle_begin(r);
     now = reactor_now(r);
     r->stats.busy_ns += now - r->accounted_ns;
     r->accounted_ns = now;
     if (UNLIKELY(atomic_load_explicit(&r->rt->over, memory_order_relaxed)))
         return TURN_OVER;
-    if (anything_ready(r) || atomic_load_explicit(&r->shared.mail, memory_order_relaxed))
+    if (anything_ready(r) || atomic_load_explicit(&r->shared.pending, memory_order_relaxed))
         return TURN_AGAIN;
     *ret_when = timer_wheel_next_ns(&r->timers);
     return *ret_when <= now ? TURN_AGAIN : TURN_WAIT;
@@ -231,16 +231,16 @@ enum turn reactor_turn(struct reactor *r, uint64_t *ret_when)
 /* Whether something came from outside since the turn ended. */
 static bool called(struct reactor *r)
 {
-    return atomic_load_explicit(&r->shared.mail, memory_order_relaxed) ||
+    return atomic_load_explicit(&r->shared.pending, memory_order_relaxed) ||
            atomic_load_explicit(&r->shared.signalled, memory_order_relaxed) ||
            atomic_load_explicit(&r->rt->over, memory_order_relaxed) ||
-           (atomic_load_explicit(&r->rt->stopping, memory_order_relaxed) && !r->resting && r->pool.live == 0);
+           (atomic_load_explicit(&r->rt->stopping, memory_order_relaxed) && !r->idle && r->pool.live == 0);
 }
 
 bool reactor_sleep_begin(struct reactor *r)
 {
     atomic_store_explicit(&r->shared.sleep, SLEEPING, memory_order_relaxed);
-    fence_store_load(); /* pairs with the fences in mail_publish() and wake_all() */
+    fence_store_load(); /* pairs with the fences in rings_publish() and wake_all() */
     if (!called(r))
         return true;
     atomic_store_explicit(&r->shared.sleep, AWAKE, memory_order_relaxed);
@@ -289,15 +289,15 @@ static bool spin(struct reactor *r, uint64_t spin_ns, uint64_t until_ns)
  *   an offer at each turn: p99 0.43 ms
  *   no offers:             p99 0.11 ms, p99.9 4.1 ms
  *   one a millisecond:     p99 0.12 ms, p99.9 0.6 ms */
-static void give_way(struct reactor *r)
+static void yield_core(struct reactor *r)
 {
-    if (!r->at_leisure || !r->ops->give_way)
+    if (!r->ran_background || !r->ops->yield_core)
         return;
     uint64_t now = reactor_now(r);
-    if (now - r->gave_way_ns < GIVE_WAY_NS || r->ready[CLASS_INTERACTIVE].count || reactor_beckons(r, now))
+    if (now - r->yielded_core_ns < YIELD_CORE_NS || r->ready[CLASS_INTERACTIVE].count || reactor_has_events(r, now))
         return;
-    r->gave_way_ns = now;
-    r->ops->give_way(r->backend);
+    r->yielded_core_ns = now;
+    r->ops->yield_core(r->backend);
 }
 
 void reactor_run(struct reactor *r, unsigned spin_us)
@@ -308,7 +308,7 @@ void reactor_run(struct reactor *r, unsigned spin_us)
         if (turn == TURN_OVER)
             return;
         if (turn == TURN_AGAIN) {
-            give_way(r);
+            yield_core(r);
             continue;
         }
         if (spin_us && r->ops->pending && spin(r, (uint64_t)spin_us * 1000, when))

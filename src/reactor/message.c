@@ -1,13 +1,13 @@
 /* message.c -- rings, credits, mailboxes.
  *
  * A message to another reactor is written into the ring at once. It becomes visible when the loop
- * publishes, with one release store for each peer and burst. The mail flag and the sleep state are
- * two uses of Dekker's algorithm, with sender S and receiver R:
+ * publishes, with one release store for each peer and burst. The flag `pending` and the sleep state
+ * are two uses of Dekker's algorithm, with sender S and receiver R:
  *
- *   S: tail := t; fence; mail set? then done: another sender wakes R
- *      else mail := 1; fence; R asleep? wake it
- *   R: mail := 0; fence; read the tails           (mail_receive)
- *   R: asleep := 1; fence; mail set? stay awake   (reactor_sleep_begin)
+ *   S: tail := t; fence; pending set? then done: another sender wakes R
+ *      else pending := 1; fence; R asleep? wake it
+ *   R: pending := 0; fence; read the tails              (rings_receive)
+ *   R: asleep := 1; fence; pending set? stay awake   (reactor_sleep_begin)
  *
  * Either S sees the flag cleared and sets it, or R reads the tails after S's store. Either R sees
  * the flag set, or S sees R asleep. So no wake-up is lost. A busy receiver costs a sender one fence
@@ -201,14 +201,14 @@ __attribute__((noinline)) static void wait_for_credit(struct reactor *r, struct 
 void message_send(struct message *m, struct address to, uint32_t type, struct context *ctx)
 {
     struct reactor *r = reactor_here();
-    check(to.reactor < r->count && !m->away);
+    check(to.reactor < r->count && !m->in_flight);
     m->waiter = NULL;
     m->ctx = ctx;
     m->type = type;
     m->status = 0;
-    m->home = (uint16_t)r->id;
+    m->sender = (uint16_t)r->id;
     m->to = to;
-    m->away = 1;
+    m->in_flight = 1;
     m->reply = 0;
     r->stats.messages_sent++;
     order_check(to.order);
@@ -224,9 +224,9 @@ void message_send(struct message *m, struct address to, uint32_t type, struct co
     post(r, to.reactor, m);
 }
 
-static void come_home(struct message *m)
+static void complete(struct message *m)
 {
-    m->away = 0;
+    m->in_flight = 0;
     if (m->waiter)
         fiber_wake(m->waiter);
 }
@@ -236,7 +236,7 @@ __attribute__((noinline)) static void wait_for_answer(struct reactor *r, struct 
     check(r->fiber);
     fiber_waits_for(r, "the answer to message", m);
     m->waiter = r->fiber;
-    while (m->away)
+    while (m->in_flight)
         fiber_suspend();
     m->waiter = NULL;
     fiber_waits_no_more(r);
@@ -244,7 +244,7 @@ __attribute__((noinline)) static void wait_for_answer(struct reactor *r, struct 
 
 int message_await(struct message *m)
 {
-    if (m->away)
+    if (m->in_flight)
         wait_for_answer(reactor_here(), m);
     return m->status;
 }
@@ -254,10 +254,10 @@ void message_reply(struct message *m, int status)
     struct reactor *r = reactor_here();
     m->status = status;
     m->reply = 1;
-    if (m->home == r->id)
-        come_home(m);
+    if (m->sender == r->id)
+        complete(m);
     else
-        post(r, m->home, m);
+        post(r, m->sender, m);
 }
 
 /* ---- the loop's part ---- */
@@ -271,7 +271,7 @@ static bool peer_receive(struct reactor *r, struct peer *p)
         if (m->reply) {
             /* read now, because the waiter may free m as soon as it runs */
             unsigned order = m->to.order;
-            come_home(m);
+            complete(m);
             if (p->credited[order].head)
                 event_notify_one(&p->credited[order]);
             else
@@ -283,18 +283,18 @@ static bool peer_receive(struct reactor *r, struct peer *p)
     return true; /* perhaps more are there */
 }
 
-void mail_receive(struct reactor *r)
+void rings_receive(struct reactor *r)
 {
-    if (!atomic_load_explicit(&r->shared.mail, memory_order_relaxed))
+    if (!atomic_load_explicit(&r->shared.pending, memory_order_relaxed))
         return;
-    atomic_store_explicit(&r->shared.mail, 0, memory_order_relaxed);
+    atomic_store_explicit(&r->shared.pending, 0, memory_order_relaxed);
     fence_store_load();
     bool more = false;
     for (unsigned i = 0; i < r->count; i++)
         if (i != r->id && (LIKELY(r->ops->late == NULL) || !r->ops->late(r->backend, i)))
             more |= peer_receive(r, &r->peers[i]);
     if (more)
-        atomic_store_explicit(&r->shared.mail, 1, memory_order_relaxed);
+        atomic_store_explicit(&r->shared.pending, 1, memory_order_relaxed);
 }
 
 bool reactor_wake(struct reactor *r)
@@ -307,7 +307,7 @@ bool reactor_wake(struct reactor *r)
     return true;
 }
 
-void mail_publish(struct reactor *r)
+void rings_publish(struct reactor *r)
 {
     if (r->dirty_count == 0)
         return;
@@ -316,13 +316,13 @@ void mail_publish(struct reactor *r)
         ring_publish(p->out, p->out_tail);
         p->dirty = false;
     }
-    fence_store_load(); /* one for the burst: pairs with the fence in mail_receive() of each peer */
+    fence_store_load(); /* one for the burst: pairs with the fence in each peer's rings_receive() */
     uint32_t raised = 0;
     for (uint32_t i = 0; i < r->dirty_count; i++) {
         struct reactor *to = r->rt->reactors[r->dirty[i]];
-        if (atomic_load_explicit(&to->shared.mail, memory_order_relaxed))
+        if (atomic_load_explicit(&to->shared.pending, memory_order_relaxed))
             continue;
-        atomic_store_explicit(&to->shared.mail, 1, memory_order_relaxed);
+        atomic_store_explicit(&to->shared.pending, 1, memory_order_relaxed);
         r->dirty[raised++] = r->dirty[i];
     }
     r->stats.wakes_saved += r->dirty_count - raised;
@@ -339,5 +339,5 @@ void mail_publish(struct reactor *r)
 
 void message_publish(void)
 {
-    mail_publish(reactor_here());
+    rings_publish(reactor_here());
 }

@@ -30,11 +30,11 @@ struct message {
     /* the sender's; a receiver may call context_check() on it; NULL: no deadline */
     struct context *ctx;
     uint32_t type;
-    int32_t status; /* set by message_reply(): 0 or a negative errno */
-    uint16_t home;  /* the sender's reactor */
+    int32_t status;  /* set by message_reply(): 0 or a negative errno */
+    uint16_t sender; /* the sender's reactor */
     struct address to;
-    uint8_t away;  /* 1 from message_send() until the reply has reached the sender */
-    uint8_t reply; /* 1 once it is a reply */
+    uint8_t in_flight; /* 1 from message_send() until the reply has reached the sender */
+    uint8_t reply;     /* 1 once it is a reply */
 };
 
 /* Sends m to `to`; waits for a credit if there is none. m must stay valid until message_await()

@@ -114,7 +114,7 @@ void timer_wheel_advance(struct timer_wheel *w, uint64_t now_ns);
 /* time of the next timer_wheel_advance(); UINT64_MAX: no timer */
 uint64_t timer_wheel_next_ns(const struct timer_wheel *w);
 
-/* ---- peers and mail (message.c) ---- */
+/* ---- peers and rings (message.c) ---- */
 
 struct peer { /* what this reactor knows of another reactor */
     struct ring *out, *in;
@@ -134,9 +134,9 @@ int peers_init(struct reactor *r);                            /* makes the inbox
 /* connects the outbox rings, after every reactor has made its inbox rings */
 void peers_connect(struct reactor *r);
 void peers_fini(struct reactor *r);
-void mail_receive(struct reactor *r); /* takes the messages in the inbox rings */
+void rings_receive(struct reactor *r); /* takes the messages in the inbox rings */
 /* makes sent messages visible and wakes receivers that sleep */
-void mail_publish(struct reactor *r);
+void rings_publish(struct reactor *r);
 void actors_retry(struct reactor *r); /* starts the actors that found no free fiber */
 
 /* ---- the stall detector (stall.c) ---- */
@@ -213,18 +213,18 @@ struct runtime {
     unsigned connections_max; /* the number of connections that the limit on descriptors allows */
     /* accepted connections of all reactors; relaxed, since it only serves as a bound */
     _Atomic unsigned connections;
-    _Atomic bool stopping;    /* runtime_stop() was called */
-    _Atomic unsigned resting; /* reactors that are stopping and have no fiber left */
-    _Atomic bool over;        /* all reactors rest: no fiber is left that could start another */
+    _Atomic bool stopping; /* runtime_stop() was called */
+    _Atomic unsigned idle; /* reactors that are stopping and have no fiber left */
+    _Atomic bool over;     /* all reactors are idle: no fiber is left that could start another */
 };
 
 enum sleep_state { AWAKE, SLEEPING, WAKING };
 
 struct reactor_shared {
-    _Alignas(CACHE_LINE) _Atomic uint8_t mail;  /* some inbox ring has new messages */
-    _Atomic uint8_t signalled;                  /* on_signal is to be called */
-    _Alignas(CACHE_LINE) _Atomic uint8_t sleep; /* enum sleep_state */
-    _Alignas(CACHE_LINE) _Atomic uint64_t load; /* load_pack() of load.c */
+    _Alignas(CACHE_LINE) _Atomic uint8_t pending; /* some inbox ring has new messages */
+    _Atomic uint8_t signalled;                    /* on_signal is to be called */
+    _Alignas(CACHE_LINE) _Atomic uint8_t sleep;   /* enum sleep_state */
+    _Alignas(CACHE_LINE) _Atomic uint64_t load;   /* load_pack() of load.c */
 };
 
 struct reactor {
@@ -248,8 +248,8 @@ struct reactor {
     uint64_t slice_ns, fiber_began_ns;
     /* Minimum share of the core's time for each class while it has ready fibers. */
     unsigned floor_percent[CLASS_COUNT];
-    bool at_leisure; /* the last turn ran a background fiber */
-    uint64_t gave_way_ns;
+    bool ran_background; /* the last turn ran a background fiber */
+    uint64_t yielded_core_ns;
     bool on_floor; /* the running fiber uses the minimum share of its class */
     int32_t checkpoint_left, checkpoint_stride;
     uint64_t checkpoint_ns;
@@ -266,7 +266,7 @@ struct reactor {
     bool actor_stopped[ACTORS_MAX];
     bool actor_starved;      /* an actor found no free fiber */
     struct event actor_idle; /* a worker fiber of an actor has ended */
-    bool resting;            /* this reactor is counted in rt->resting */
+    bool idle;               /* this reactor is counted in rt->idle */
     struct stall stall;
     struct disk disk;
     struct perf perf;
@@ -309,8 +309,8 @@ void reactor_fini(struct reactor *r);
 void reactor_run(struct reactor *r, unsigned spin_us);
 /* Whether a message, a completion or a timer is due that the loop has not looked at yet. Its
  * urgency is unknown. */
-bool reactor_beckons(struct reactor *r, uint64_t now);
-void reactor_unrest(struct reactor *r); /* a fiber has started while the reactor rested */
+bool reactor_has_events(struct reactor *r, uint64_t now);
+void reactor_idle_end(struct reactor *r); /* a fiber has started on an idle reactor */
 void run_queue_push(struct run_queue *q, struct fiber *f);
 struct fiber *run_queue_take(struct run_queue *q, uint32_t position);
 /* Wakes r if it sleeps; returns whether it slept. Callable from any thread. The caller first stores

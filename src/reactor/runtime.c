@@ -202,7 +202,7 @@ static void *reactor_thread(void *arg)
         stall_arm(r);
         reactor_run(r, rt->options.spin_us);
         stall_disarm(r);
-        /* until here a peer may still read our mail flag, or wake us */
+        /* until here a peer may still read our pending flag, or wake us */
         launch_meet(l, &l->finished, 0, NULL);
     }
     /* by the thread that made the reactor: the kernel ties the io_uring to it, and sanitizers tie
@@ -334,7 +334,7 @@ static int run_simulated(struct runtime *rt, struct error *error)
 static int run_once(struct runtime *rt, struct error *error)
 {
     atomic_store(&rt->stopping, false);
-    atomic_store(&rt->resting, 0);
+    atomic_store(&rt->idle, 0);
     atomic_store(&rt->over, false);
     int rc = rt->options.backend == BACKEND_SIM ? run_simulated(rt, error) : run_threads(rt, error);
     for (unsigned i = 0; i < rt->count; i++) {

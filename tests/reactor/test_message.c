@@ -1,4 +1,4 @@
-/* test_message.c -- messages between reactors: nothing is lost, everything comes home,
+/* test_message.c -- messages between reactors: nothing is lost, each returns to its sender,
  * actors keep their width. */
 #include "reactor/fibers/sync.h"
 #include "reactor/message.h"
@@ -111,7 +111,7 @@ static void send_batches(void *arg)
         for (uint64_t i = 0; i < BATCH; i++) {
             want_eq(message_await(&sent[i].m), (i + 1) % 5);
             want_eq(sent[i].is, i + 1);
-            want_eq(sent[i].m.away, 0);
+            want_eq(sent[i].m.in_flight, 0);
         }
     }
     free(sent);
@@ -285,7 +285,7 @@ static void give_up(void *arg)
     struct context no_deadline = {0};
     message_send(&n.m, (struct address){1, ACTOR_ECHO, 0}, MSG_NUMBER, &no_deadline);
     fiber_sleep_ns(MILLIS(2));
-    want_eq(n.m.away, 1);
+    want_eq(n.m.in_flight, 1);
     context_cancel(&no_deadline);
     want_eq(message_await(&n.m), -ECANCELED);
 }

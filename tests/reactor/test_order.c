@@ -33,7 +33,7 @@ static void answer(struct actor *a, struct message *m)
 static void ask_home(struct actor *a, struct message *m)
 {
     struct message notice = {0};
-    message_reply(m, message_call(&notice, low_at(m->home), 1, NULL));
+    message_reply(m, message_call(&notice, low_at(m->sender), 1, NULL));
 }
 
 static void start_actors(unsigned id)

@@ -86,7 +86,7 @@ static void the_first_failure_counts_and_all_are_awaited(struct number *n)
     want_eq(n[1].m.status, -EIO);
     want_eq(n[3].m.status, -ENOMEM);
     for (unsigned r = 0; r < REACTORS; r++)
-        want(!n[r].m.away && n[r].is == 2 * (100 + r));
+        want(!n[r].m.in_flight && n[r].is == 2 * (100 + r));
 }
 
 static void some_are_spared(struct number *n)

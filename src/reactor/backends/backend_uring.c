@@ -497,7 +497,7 @@ const struct backend_ops backend_uring = {
     .wake = uring_wake,
     .listen = posix_listen,
     .shutdown = posix_shutdown,
-    .give_way = posix_give_way,
+    .yield_core = posix_yield_core,
     .unmap = posix_unmap,
     .advise = posix_advise,
 };

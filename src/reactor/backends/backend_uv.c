@@ -399,7 +399,7 @@ const struct backend_ops backend_uv = {
     .wake = uv_wake,
     .listen = uv_listen_at,
     .shutdown = posix_shutdown,
-    .give_way = posix_give_way,
+    .yield_core = posix_yield_core,
     .unmap = posix_unmap,
     .advise = posix_advise,
 };

@@ -220,7 +220,7 @@ uint64_t posix_wall_ns(struct backend *b)
     return clock_ns(CLOCK_REALTIME);
 }
 
-void posix_give_way(struct backend *b)
+void posix_yield_core(struct backend *b)
 {
     sched_yield();
 }

@@ -268,8 +268,8 @@ int fiber_start_below(uint32_t limit, enum fiber_class cls, fiber_fn fn, void *a
     if (!f)
         return -ENOMEM;
     p->live++;
-    if (UNLIKELY(r->resting))
-        reactor_unrest(r);
+    if (UNLIKELY(r->idle))
+        reactor_idle_end(r);
     f->reactor = r;
     f->fn = fn;
     f->arg = arg;
@@ -402,7 +402,7 @@ static bool look_closer(struct reactor *r)
         return false;
     if (!r->on_floor && r->ready[CLASS_INTERACTIVE].count)
         return true;
-    return ran >= LOOK_NS && reactor_beckons(r, now);
+    return ran >= LOOK_NS && reactor_has_events(r, now);
 }
 
 bool fiber_should_yield(void)

@@ -142,7 +142,7 @@ uint64_t sim_slowness_of_fiber(struct sim_backend *b)
 static void happen_look_again(struct sim *s, struct sim_event *e)
 {
     struct reactor *r = e->backend->base.reactor;
-    atomic_store_explicit(&r->shared.mail, 1, memory_order_relaxed);
+    atomic_store_explicit(&r->shared.pending, 1, memory_order_relaxed);
     reactor_wake(r);
 }
 

@@ -63,7 +63,7 @@ static void sort_by(struct round *r, uint32_t n, unsigned pass)
 
 /* Pauses. The work takes 1 to 2 ms when the graph is not in the cache. It is finished even if a
  * pause ends it; *rc keeps the result of that pause. */
-static void give_way(const struct pause *pause, int *rc)
+static void pause_unless_ended(const struct pause *pause, int *rc)
 {
     if (*rc == 0)
         *rc = pause_here(pause);
@@ -75,7 +75,7 @@ static void sort_links(struct round *r, uint32_t n, const struct pause *pause, i
 {
     for (unsigned pass = 0; pass < 5; pass++) {
         sort_by(r, n, pass);
-        give_way(pause, rc);
+        pause_unless_ended(pause, rc);
     }
 }
 
@@ -101,7 +101,7 @@ static uint32_t group_links(const struct hnsw *g, struct round *r, uint32_t n, c
         if (links_count(level_links(g, first->level, first->to), max) + p->count > max)
             p->slot = slots++;
         if (r->groups % GROUPS_PER_PAUSE == 0)
-            give_way(pause, rc);
+            pause_unless_ended(pause, rc);
     }
     return slots;
 }
