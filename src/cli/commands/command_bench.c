@@ -34,7 +34,7 @@ struct bench_client {
     struct histogram latency;
 };
 
-struct flight {
+struct pending_search {
     int64_t request;
     double from;
 };
@@ -56,18 +56,18 @@ static void client_failed(struct bench_client *c, const char *why)
 static void client_loop(struct bench_client *c, struct kith *k)
 {
     const struct bench *b = c->bench;
-    struct flight flights[IN_FLIGHT_MAX];
-    size_t query = c->first, flying = 0;
+    struct pending_search pending[IN_FLIGHT_MAX];
+    size_t query = c->first, in_flight = 0;
     double until = clock_seconds() + b->seconds;
-    for (; flying < b->in_flight; flying++) {
-        flights[flying] = (struct flight){.from = clock_seconds()};
-        flights[flying].request = start_one(k, b, query++);
-        if (flights[flying].request < 0) {
+    for (; in_flight < b->in_flight; in_flight++) {
+        pending[in_flight] = (struct pending_search){.from = clock_seconds()};
+        pending[in_flight].request = start_one(k, b, query++);
+        if (pending[in_flight].request < 0) {
             client_failed(c, kith_error(k));
             return;
         }
     }
-    while (flying > 0) {
+    while (in_flight > 0) {
         struct kith_reply reply;
         if (kith_next(k, -1, &reply) != 1) {
             client_failed(c, kith_error(k));
@@ -75,20 +75,20 @@ static void client_loop(struct bench_client *c, struct kith *k)
         }
         double now = clock_seconds();
         size_t i = 0;
-        while (flights[i].request != reply.request)
+        while (pending[i].request != reply.request)
             i++;
         if (reply.code == 0)
-            histogram_add(&c->latency, (uint64_t)((now - flights[i].from) * 1e9));
+            histogram_add(&c->latency, (uint64_t)((now - pending[i].from) * 1e9));
         else if (c->errors++ == 0)
             snprintf(c->error, sizeof(c->error), "%s", kith_error(k));
         if (now < until) {
-            flights[i] = (struct flight){.request = start_one(k, b, query++), .from = now};
-            if (flights[i].request < 0) {
+            pending[i] = (struct pending_search){.request = start_one(k, b, query++), .from = now};
+            if (pending[i].request < 0) {
                 client_failed(c, kith_error(k));
                 return;
             }
         } else {
-            flights[i] = flights[--flying];
+            pending[i] = pending[--in_flight];
         }
     }
 }

@@ -1,11 +1,11 @@
-/* importer.c -- sends pieces and repeats them. A piece is in one of two lists: `flying` (sent, not
- * answered) or `waiting` (to be sent, for the first time or again). Every event moves a piece
- * between the lists or ends it. So after a broken connection, all flying pieces wait again.
+/* importer.c -- sends pieces and repeats them. A piece is in one of two lists: `in_flight` (sent,
+ * not answered) or `waiting` (to be sent, for the first time or again). Every event moves a piece
+ * between the lists or ends it. So after a broken connection, all pieces in flight wait again.
  *
  * The last row with an id must win, but the server may carry out requests that are in flight
  * together in any order. Three rules ensure it:
  * 1. `waiting` is in the order of rows, and only its first piece is sent.
- * 2. A piece is sent only if none of its ids is in a flying piece.
+ * 2. A piece is sent only if none of its ids is in a piece in flight.
  * 3. A piece that must be sent again returns to its place in that order.
  *
  * So when a row is sent, every earlier row with its id has been acknowledged. When kith_reconnect()
@@ -28,15 +28,15 @@
 #define GIVE_UP_S            120.0      /* longest time without any acknowledgement */
 #define SAY_EVERY_S          5.0        /* time between two reports of a problem */
 #define REQUEST_BYTES_MAX    (8u << 20) /* of vectors; larger requests are no faster */
-#define FLYING_BYTES_MAX     (8 * REQUEST_BYTES_MAX)
+#define IN_FLIGHT_BYTES_MAX  (8 * REQUEST_BYTES_MAX)
 
 struct run {
     struct importer *im;
     struct error *e;
-    struct import_piece *flying, *waiting; /* in the order of rows */
-    size_t flying_count, flying_bytes;
+    struct import_piece *in_flight, *waiting; /* in the order of rows */
+    size_t in_flight_count, in_flight_bytes;
     /* empty if the source gives no ids, because then each row has its own */
-    struct id_set flying_ids;
+    struct id_set in_flight_ids;
     bool source_ended;
     double retry_s;       /* pause before the next attempt; 0: no problem */
     unsigned pauses;      /* number of pauses so far */
@@ -94,36 +94,36 @@ static void wait_in_order(struct run *r, struct import_piece *p)
     *at = p;
 }
 
-/* Adds p to `flying`; false without memory. */
-static bool take_off(struct run *r, struct import_piece *p)
+/* Adds p to `in_flight`; false without memory. */
+static bool add_in_flight(struct run *r, struct import_piece *p)
 {
     const struct kith_points x = import_piece_points(p);
-    if (p->batch->own_ids && !id_set_add(&r->flying_ids, x.ids, x.count))
+    if (p->batch->own_ids && !id_set_add(&r->in_flight_ids, x.ids, x.count))
         return false;
-    p->next = r->flying;
-    r->flying = p;
-    r->flying_count++;
-    r->flying_bytes += import_piece_bytes(p);
+    p->next = r->in_flight;
+    r->in_flight = p;
+    r->in_flight_count++;
+    r->in_flight_bytes += import_piece_bytes(p);
     return true;
 }
 
-/* Removes the piece at *at from `flying`. */
-static struct import_piece *land(struct run *r, struct import_piece **at)
+/* Removes the piece at *at from `in_flight`. */
+static struct import_piece *take_in_flight(struct run *r, struct import_piece **at)
 {
     struct import_piece *p = *at;
     const struct kith_points x = import_piece_points(p);
     *at = p->next;
-    r->flying_count--;
-    r->flying_bytes -= import_piece_bytes(p);
+    r->in_flight_count--;
+    r->in_flight_bytes -= import_piece_bytes(p);
     if (p->batch->own_ids)
-        id_set_remove(&r->flying_ids, x.ids, x.count);
+        id_set_remove(&r->in_flight_ids, x.ids, x.count);
     return p;
 }
 
 static void wait_again(struct run *r)
 {
-    while (r->flying)
-        wait_in_order(r, land(r, &r->flying));
+    while (r->in_flight)
+        wait_in_order(r, take_in_flight(r, &r->in_flight));
 }
 
 static int reconnect(struct run *r)
@@ -239,23 +239,23 @@ static void learn_size(struct run *r, const struct import_piece *p)
 
 /* Whether pieces that were sent before the last pause are still in flight. They will be refused,
  * too. */
-static bool is_burst_under_way(const struct run *r)
+static bool is_burst_in_flight(const struct run *r)
 {
-    for (const struct import_piece *p = r->flying; p; p = p->next)
+    for (const struct import_piece *p = r->in_flight; p; p = p->next)
         if (p->pauses != r->pauses)
             return true;
     return false;
 }
 
 /* Whether p may be sent now by the rules above and the limit on bytes in flight. */
-static bool may_fly(const struct run *r, const struct import_piece *p)
+static bool may_send(const struct run *r, const struct import_piece *p)
 {
     const struct kith_points x = import_piece_points(p);
-    if (r->flying_count == r->im->in_flight_max || is_burst_under_way(r))
+    if (r->in_flight_count == r->im->in_flight_max || is_burst_in_flight(r))
         return false;
-    if (r->flying && r->flying_bytes + import_piece_bytes(p) > FLYING_BYTES_MAX)
+    if (r->in_flight && r->in_flight_bytes + import_piece_bytes(p) > IN_FLIGHT_BYTES_MAX)
         return false;
-    return !p->batch->own_ids || !id_set_has_any(&r->flying_ids, x.ids, x.count);
+    return !p->batch->own_ids || !id_set_has_any(&r->in_flight_ids, x.ids, x.count);
 }
 
 /* Sends the first waiting piece. */
@@ -264,7 +264,7 @@ static int send_one(struct run *r)
     struct import_piece *p = r->waiting;
     const struct kith_points points = import_piece_points(p);
     r->waiting = p->next;
-    if (!take_off(r, p)) {
+    if (!add_in_flight(r, p)) {
         wait_in_order(r, p);
         return no_memory(r);
     }
@@ -273,7 +273,7 @@ static int send_one(struct run *r)
     if (p->request >= 0)
         return 0;
     if (p->request == -KITH_INVALID_ARGUMENT)
-        return refuse(r, land(r, &r->flying));
+        return refuse(r, take_in_flight(r, &r->in_flight));
     return p->request == -KITH_NO_MEMORY ? no_memory(r) : reconnect(r);
 }
 
@@ -283,7 +283,7 @@ static int send_some(struct run *r)
         int rc = refill(r);
         if (rc < 0)
             return rc;
-        if (!r->waiting || !may_fly(r, r->waiting))
+        if (!r->waiting || !may_send(r, r->waiting))
             return 0;
         rc = send_one(r);
         if (rc < 0)
@@ -291,19 +291,19 @@ static int send_some(struct run *r)
     }
 }
 
-/* Removes the piece of that request from `flying` and returns it; NULL: there is none. */
-static struct import_piece *land_request(struct run *r, int64_t request)
+/* Removes the piece of that request from `in_flight` and returns it; NULL: there is none. */
+static struct import_piece *take_answered(struct run *r, int64_t request)
 {
-    for (struct import_piece **at = &r->flying; *at; at = &(*at)->next)
+    for (struct import_piece **at = &r->in_flight; *at; at = &(*at)->next)
         if ((*at)->request == request)
-            return land(r, at);
+            return take_in_flight(r, at);
     return NULL;
 }
 
 static int answer(struct run *r, const struct kith_reply *reply)
 {
     struct importer *im = r->im;
-    struct import_piece *p = land_request(r, reply->request);
+    struct import_piece *p = take_answered(r, reply->request);
     check(p != NULL);
     if (reply->code == 0) {
         im->points += p->count;
@@ -333,7 +333,7 @@ static int run(struct run *r)
         int rc = send_some(r);
         if (rc < 0)
             return rc;
-        if (!r->flying && !r->waiting && r->source_ended)
+        if (!r->in_flight && !r->waiting && r->source_ended)
             return 0;
         struct kith_reply reply;
         rc = kith_next(im->kith, -1, &reply);
@@ -347,12 +347,12 @@ static int run(struct run *r)
     }
 }
 
-/* After an error: waits for the answers to flying pieces, so that stored points are counted. */
-static void settle(struct run *r)
+/* After an error: waits for the answers to pieces in flight, so that stored points are counted. */
+static void drain(struct run *r)
 {
     struct kith_reply reply;
-    while (r->flying && kith_next(r->im->kith, -1, &reply) == 1) {
-        struct import_piece *p = land_request(r, reply.request);
+    while (r->in_flight && kith_next(r->im->kith, -1, &reply) == 1) {
+        struct import_piece *p = take_answered(r, reply.request);
         r->im->points += reply.code == 0 ? p->count : 0;
         import_piece_destroy(p);
     }
@@ -365,13 +365,13 @@ int importer_run(struct importer *im, struct error *e)
         im->in_flight_max = kith_requests_max(im->kith);
     int rc = run(&r);
     if (rc < 0)
-        settle(&r);
+        drain(&r);
     wait_again(&r);
     while (r.waiting) { /* only after an error */
         struct import_piece *p = r.waiting;
         r.waiting = p->next;
         import_piece_destroy(p);
     }
-    id_set_fini(&r.flying_ids);
+    id_set_fini(&r.in_flight_ids);
     return rc;
 }
