@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-const struct principal principal_all = {.name = "everybody", .everywhere = RIGHT_MANAGE};
-const struct principal principal_read_only = {.name = "readers", .everywhere = RIGHT_READ};
-const struct principal principal_none = {.name = "nobody", .everywhere = RIGHT_NONE};
+const struct principal principal_admin = {.name = "admin", .everywhere = RIGHT_MANAGE};
+const struct principal principal_read_only = {.name = "read-only", .everywhere = RIGHT_READ};
+const struct principal principal_anonymous = {.name = "anonymous", .everywhere = RIGHT_NONE};
 
 static const char *const right_names[RIGHTS] = {"none", "read", "write", "manage"};
 

@@ -29,7 +29,7 @@ struct principal {
     unsigned grant_count;
 };
 
-extern const struct principal principal_all, principal_read_only, principal_none;
+extern const struct principal principal_admin, principal_read_only, principal_anonymous;
 
 /* The right of p on a collection; NULL or "": on the server as a whole. */
 enum right principal_right(const struct principal *p, const char *collection);

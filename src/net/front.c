@@ -92,7 +92,7 @@ static int front_start(struct core *c, uint16_t *ports, struct error *error)
     for (unsigned i = 0; i < o->listener_count && rc == 0; i++) {
         struct front_listener *l = &f->listeners[f->listener_count++];
         *l = (struct front_listener){
-            .front = f, .protocol = protocols[o->listeners[i].protocol], .principal = &principal_all};
+            .front = f, .protocol = protocols[o->listeners[i].protocol], .principal = &principal_admin};
         if (l->protocol->serve)
             rc = listen_on(l, o->listeners[i].host, &ports[i], error);
     }

@@ -18,7 +18,7 @@ Test(auth, a_grant_adds_to_the_rights_everywhere)
     cr_assert_eq(principal_right(&guest, "other"), RIGHT_NONE);
     cr_assert_eq(principal_right(&guest, NULL), RIGHT_NONE, "the server as a whole");
     cr_assert_eq(principal_right(&guest, ""), RIGHT_NONE);
-    cr_assert_eq(principal_right(&principal_all, "other"), RIGHT_MANAGE);
+    cr_assert_eq(principal_right(&principal_admin, "other"), RIGHT_MANAGE);
     cr_assert_eq(principal_right(&principal_read_only, NULL), RIGHT_READ);
     const struct principal reader = {.name = "r", .everywhere = RIGHT_READ, .grants = grants, .grant_count = 2};
     cr_assert_eq(principal_right(&reader, "mine"), RIGHT_WRITE);
@@ -33,9 +33,9 @@ Test(auth, a_refusal_says_what_is_there_and_what_it_takes)
     cr_assert_eq(e.code, ERROR_PERMISSION_DENIED);
     cr_assert_str_eq(e.text, "'guest' has the right 'read' on collection 'theirs', but upsert needs 'write': ask the "
                              "operator of the server for it");
-    cr_assert_lt(principal_check(&principal_none, RIGHT_READ, "list", NULL, &e), 0);
+    cr_assert_lt(principal_check(&principal_anonymous, RIGHT_READ, "list", NULL, &e), 0);
     cr_assert_str_eq(e.text,
-                     "'nobody' has the right 'none' on the whole server, but list needs 'read': ask the operator of "
+                     "'anonymous' has the right 'none' on the whole server, but list needs 'read': ask the operator of "
                      "the server for it");
 }
 
@@ -145,7 +145,7 @@ static void pages(struct server *s)
 {
     if (!net_has_http())
         return;
-    let(s, &principal_none);
+    let(s, &principal_anonymous);
     cr_assert(http_says(s, "/healthz", "200"));
     cr_assert(http_says(s, "/readyz", "200"));
     cr_assert(http_says(s, "/metrics", "403"));
