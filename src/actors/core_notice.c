@@ -141,7 +141,7 @@ static void sample_read(struct core *c, struct metrics_sample *s)
     reactor_stats_read(&s->stats);
     budget_use_read(c, &s->memory);
     s->memory_budget = budget_bytes(c);
-    s->memory_stage = c->budget.stage;
+    s->memory_pressure = c->budget.pressure;
     if (!core_is_open(c))
         return;
     s->build_count = store_builds_read(c->store, s->builds);

@@ -1,5 +1,5 @@
 /* test_budget.c -- the sum of grants never exceeds the budget, whatever the order of questions;
- * stages are entered one after the other and left together. */
+ * levels of pressure are entered one after the other and left together. */
 #include "actors/admission/budget.h"
 #include "base/log.h"
 
@@ -15,7 +15,7 @@ static struct budget budget;
 
 static void begin(void)
 {
-    log_set_level(LOG_ERROR); /* changes of stages are logged */
+    log_set_level(LOG_ERROR); /* changes of pressure are logged */
     budget = (struct budget){.bytes = 1024 * MIB, .reactors = REACTORS};
 }
 
@@ -153,7 +153,7 @@ Test(budget, a_long_trim_waits_until_all_are_quiet_or_memory_is_scarce)
     cr_assert_not(budget_trim_is_due(&budget, 20 * second, false), "the heap has many pieces");
     cr_assert(budget_trim_is_due(&budget, 20 * second, true));
     cr_assert_eq(ask(0, 700 * MIB, 700 * MIB, &answer), 0);
-    budget.stage = 1;
+    budget.pressure = 1;
     budget_see_process(&budget, 800 * MIB);
     cr_assert(budget_trim_is_due(&budget, 20 * second, false), "writers need it");
 }
@@ -197,17 +197,17 @@ Test(budget, what_is_held_beyond_the_budget_gives_no_room)
     cr_assert_eq(ask(0, 1500 * MIB, 1501 * MIB, &answer), -ENOMEM, "it stays beyond the budget");
 }
 
-Test(budget, stages_come_in_order_and_go_together_below_70_percent)
+Test(budget, levels_of_pressure_come_in_order_and_go_together_below_70_percent)
 {
     static const struct {
-        unsigned percent, stage;
+        unsigned percent, pressure;
     } steps[] = {{50, 0}, {79, 0}, {81, 1}, {79, 1}, {86, 2}, {81, 2},
                  {95, 3}, {71, 3}, {69, 0}, {79, 0}, {91, 3}, {10, 0}};
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         struct budget_answer answer;
         const uint64_t of = budget.bytes / 8 * 7 / 8 * 7;
         cr_assert_eq(ask(2, of / 100 * steps[i].percent, 0, &answer), 0);
-        cr_assert_eq(answer.stage, steps[i].stage, "step %zu: stage %u", i, answer.stage);
+        cr_assert_eq(answer.pressure, steps[i].pressure, "step %zu: pressure %u", i, answer.pressure);
     }
 }
 

@@ -36,12 +36,12 @@
 #define AHEAD_SHARE    32 /* 1/32 of the memory is granted ahead to all reactors together */
 #define AHEAD_MAX      ((uint64_t)64 << 20)
 
-/* Each stage begins when stores need so many percent of the writers' memory. All stages end
- * below the last figure. */
-static const unsigned stage_percent[BUDGET_STAGES] = {0, 80, 85, 90};
-#define STAGE_END_PERCENT 70
+/* Each level of pressure begins when stores need so many percent of the writers' memory. All
+ * levels end below the last figure. */
+static const unsigned pressure_percent[PRESSURE_LEVELS] = {0, 80, 85, 90};
+#define PRESSURE_END_PERCENT 70
 
-static const char *const stage_means[BUDGET_STAGES] = {
+static const char *const pressure_means[PRESSURE_LEVELS] = {
     "indexes are made as they are fastest",
     "links of new segments are packed, and sealed ones are rewritten so",
     "what scores again stays in mapped files, too",
@@ -118,7 +118,7 @@ uint64_t budget_of_start(uint64_t memory_bytes, unsigned reactors)
 {
     const uint64_t share = budget_kept(memory_bytes, reactors), kept = share > PROCESS_BYTES ? share : PROCESS_BYTES;
     const uint64_t stores = memory_bytes > kept ? memory_bytes - kept : 0;
-    return (stores - stores / FREEING_SHARE) / 100 * stage_percent[BUDGET_STAGES - 1] / reactors;
+    return (stores - stores / FREEING_SHARE) / 100 * pressure_percent[PRESSURE_LEVELS - 1] / reactors;
 }
 
 uint64_t budget_ahead(uint64_t memory_bytes, unsigned reactors)
@@ -198,7 +198,7 @@ bool budget_trim_is_due(struct budget *b, uint64_t now_ns, bool quiet)
     b->kept = b->lost < b->kept ? b->lost : b->kept;
     if (now_ns < b->trim_ns)
         return false;
-    if (b->stage && b->lost >= b->bytes / SCARCE_SHARE && now_ns >= b->insist_ns)
+    if (b->pressure && b->lost >= b->bytes / SCARCE_SHARE && now_ns >= b->insist_ns)
         return true;
     return b->lost >= b->kept + worth_a_trim(b) && (quiet || trim_takes_ns(b) <= TRIM_SHORT_NS);
 }
@@ -213,24 +213,24 @@ void budget_trimmed(struct budget *b, uint64_t lost_before, uint64_t began_ns, u
     b->insist_ns = ended_ns + TRIM_INSIST_NS;
 }
 
-/* -- stages -- */
+/* -- memory pressure -- */
 
-static void choose_stage(struct budget *b)
+static void choose_pressure(struct budget *b)
 {
     const uint64_t most = for_writers(b);
     uint64_t all = 0;
     for (unsigned r = 0; r < REACTORS_MAX; r++)
         all += b->parts[r].needed;
     const double percent = most ? 100 * (double)all / (double)most : 100;
-    unsigned stage = percent < STAGE_END_PERCENT ? 0 : b->stage;
-    while (stage + 1 < BUDGET_STAGES && percent >= stage_percent[stage + 1])
-        stage++;
-    if (stage == b->stage)
+    unsigned pressure = percent < PRESSURE_END_PERCENT ? 0 : b->pressure;
+    while (pressure + 1 < PRESSURE_LEVELS && percent >= pressure_percent[pressure + 1])
+        pressure++;
+    if (pressure == b->pressure)
         return;
     char of[SIZE_TEXT_MAX];
-    log_info("memory: stage %u, at %.0f %% of %s for data: %s", stage, percent, size_format(most, of),
-             stage_means[stage]);
-    b->stage = stage;
+    log_info("memory: pressure %u, at %.0f %% of %s for data: %s", pressure, percent, size_format(most, of),
+             pressure_means[pressure]);
+    b->pressure = pressure;
 }
 
 /* -- questions -- */
@@ -306,7 +306,7 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
     int rc = 0;
     part->use = q->use;
     part->needed = q->needed;
-    choose_stage(b);
+    choose_pressure(b);
     const uint64_t most = q->frees ? for_stores(b) : for_writers(b);
     const uint64_t others = granted_but(b, q->reactor), room = most > others ? most - others : 0;
     const uint64_t ahead = budget_ahead(b->bytes, b->reactors);
@@ -324,6 +324,6 @@ int budget_ask(struct budget *b, const struct budget_question *q, struct budget_
         part->granted = q->needed;
     ret->turn = ++part->turns;
     ret->granted = part->granted;
-    ret->stage = b->stage;
+    ret->pressure = b->pressure;
     return rc;
 }

@@ -6,8 +6,8 @@
  * beyond it is taken from the stores' part. Freed memory that the heap does not give back to the
  * system counts as used.
  *
- * The answers also say how scarce memory is, in the stages of store_memory_grant(). Stages are
- * entered one after the other and left together. */
+ * The answers also say how scarce memory is, by the pressure of store_memory_grant(). Its levels
+ * are entered one after the other and left together. */
 #pragma once
 
 #include "base/error.h"
@@ -18,7 +18,7 @@
 struct core;
 
 #define BUDGET_BYTES_MIN ((uint64_t)64 << 20)
-#define BUDGET_STAGES    4
+#define PRESSURE_LEVELS  4
 /* at least 1/8 is kept for searches, connections and deletions */
 #define BUDGET_KEPT_SHARE 8
 #define BUDGET_OF_REACTOR ((uint64_t)8 << 20) /* the least memory of a reactor */
@@ -66,7 +66,7 @@ struct budget {
     } parts[REACTORS_MAX];
     /* memory of the process that no part reports: what the heap keeps, and the program itself */
     uint64_t lost;
-    unsigned stage; /* 0 to 3 */
+    unsigned pressure; /* 0 to 3 */
     /* by budget_take_room(): since the last look, and between the two looks before */
     uint64_t taken[2];
     uint64_t looked_ns; /* time of the last look */
@@ -93,7 +93,7 @@ struct budget_question {
 struct budget_answer {
     uint64_t granted;
     uint64_t turn; /* grows with every answer to this reactor */
-    unsigned stage;
+    unsigned pressure;
     struct error error; /* set with -ENOMEM */
 };
 
@@ -124,7 +124,7 @@ struct budget_share {
     /* what the front holds on this reactor; NULL: nothing that counts */
     uint64_t (*front_bytes)(const struct core *c);
     bool running, stopping;
-    unsigned stage;
+    unsigned pressure;
     uint64_t granted, turn; /* by the newest answer */
     struct event changed;
 };

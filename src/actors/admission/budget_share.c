@@ -47,7 +47,7 @@ static int ask(struct core *c, uint64_t wanted, bool frees, struct error *error)
     if (m.answer.turn > c->budget.turn) {
         c->budget.turn = m.answer.turn;
         c->budget.granted = m.answer.granted;
-        c->budget.stage = m.answer.stage;
+        c->budget.pressure = m.answer.pressure;
     }
     if (rc == -ENOMEM && error)
         *error = m.answer.error;
@@ -110,12 +110,12 @@ static void report(struct core *c)
     if (c->store) { /* memory that the store does not need any more is for others */
         const uint64_t enough = store_memory_needed(c->store) + budget_ahead(budget_bytes(c), c->reactors);
         c->budget.granted = c->budget.granted < enough ? c->budget.granted : enough;
-        store_memory_grant(c->store, c->budget.granted, c->budget.stage);
+        store_memory_grant(c->store, c->budget.granted, c->budget.pressure);
     }
     /* never refused, because it asks for no more than is granted */
     ignore_result(ask(c, c->store ? c->budget.granted : 0, false, NULL));
     if (c->store)
-        store_memory_grant(c->store, c->budget.granted, c->budget.stage);
+        store_memory_grant(c->store, c->budget.granted, c->budget.pressure);
 }
 
 static void run(void *arg)

@@ -155,14 +155,14 @@ static void memory(struct metrics_text *t, const struct metrics_sample *s, unsig
     value(t, "kith_memory_mapped_bytes", PLAIN, SUM(s, n, memory.mapped));
     metrics_family(t, "kith_memory_budget_bytes", "gauge", "Memory that the server keeps to; 0: no bound.");
     value(t, "kith_memory_budget_bytes", PLAIN, n ? s[0].memory_budget : 0);
-    unsigned stage = 0;
+    unsigned pressure = 0;
     for (unsigned r = 0; r < n; r++)
-        stage = s[r].memory_stage > stage ? s[r].memory_stage : stage;
+        pressure = s[r].memory_pressure > pressure ? s[r].memory_pressure : pressure;
     metrics_family(
-        t, "kith_memory_stage", "gauge",
+        t, "kith_memory_pressure", "gauge",
         "What is done to keep to the budget: 1 links are packed, 2 rows to score again by stay in files, 3 pools "
         "are small; 0: nothing.");
-    value(t, "kith_memory_stage", PLAIN, stage);
+    value(t, "kith_memory_pressure", PLAIN, pressure);
 }
 
 static void reactors(struct metrics_text *t, const struct metrics_sample *s, unsigned n)

@@ -47,9 +47,9 @@ struct metrics_sample {
     struct build_info builds[STORE_BUILDS_MAX]; /* under way */
     unsigned build_count;
     struct memory_use memory;
-    unsigned memory_stage;  /* how scarce memory is: 0 to BUDGET_STAGES - 1 (budget.h) */
-    uint64_t memory_budget; /* budget_bytes() of the whole server */
-    int read_only;          /* errno of the disk; 0: the store takes writes */
+    unsigned memory_pressure; /* how scarce memory is: 0 to PRESSURE_LEVELS - 1 (budget.h) */
+    uint64_t memory_budget;   /* budget_bytes() of the whole server */
+    int read_only;            /* errno of the disk; 0: the store takes writes */
 };
 
 /* How long searches took, in ns from the whole request to its hits. About 120 KiB, so a reader

@@ -44,7 +44,7 @@ struct request *request_acquire(struct core *c, uint32_t deadline_ms)
 
 void request_free(struct request *rq, struct arena *a)
 {
-    if (rq->core->budget.stage > 0)
+    if (rq->core->budget.pressure > 0)
         arena_discard(a, fiber_pause);
     else
         arena_fini_slowly(a, fiber_pause);

@@ -233,7 +233,7 @@ static void memory_read(struct top *t, const struct kith_stats *s)
     t->memory_sum = 0;
     t->memory_mapped = s->memory_mapped;
     t->memory_budget = s->memory_budget;
-    t->memory_stage = s->memory_stage;
+    t->memory_pressure = s->memory_pressure;
     for (size_t i = 0; i < t->memory_count; i++) {
         t->memory[i].bytes = s->memory[i].count;
         t->memory_sum += s->memory[i].count;
@@ -306,11 +306,11 @@ void top_free(struct top *t)
 
 /* -- numbers as text -- */
 
-const char *top_stage_text(unsigned stage)
+const char *top_pressure_text(unsigned pressure)
 {
     static const char *const texts[] = {"", "links are packed", "links are packed, refine rows stay in files",
                                         "links are packed, refine rows stay in files, pools are small"};
-    return texts[stage < ARRAY_LEN(texts) ? stage : ARRAY_LEN(texts) - 1];
+    return texts[pressure < ARRAY_LEN(texts) ? pressure : ARRAY_LEN(texts) - 1];
 }
 
 static char *text_slot(void)

@@ -67,7 +67,7 @@ struct top {
     struct top_memory memory[TOP_KINDS]; /* largest first */
     size_t memory_count;
     uint64_t memory_sum, memory_mapped, memory_budget; /* budget 0: none */
-    unsigned memory_stage;
+    unsigned memory_pressure;
     /* searches per second and their p99 in ns, newest last */
     double history[TOP_HISTORY], history_p99[TOP_HISTORY];
     size_t history_count;
@@ -92,7 +92,7 @@ const char *top_time_text(uint64_t ns);
 /* The share of a seal or merge that is done, 0 to 1; the graph is most of it. */
 double top_build_share(const struct top_build *b);
 /* What the server does to stay within the budget; "" for nothing. */
-const char *top_stage_text(unsigned stage);
+const char *top_pressure_text(unsigned pressure);
 
 void top_print(const struct top *t, const char *server);
 json_t *top_json(const struct top *t);

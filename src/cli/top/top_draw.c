@@ -237,7 +237,7 @@ int draw_memory(const struct top *t, int y)
         bar(share, between(8, COLS - 72, BAR_WIDTH), share >= 1 ? ALARM : share >= 0.8 ? REST : SEARCH);
         put(" %s of %s ", bytes_text(t->memory_sum), bytes_text(t->memory_budget));
         colour(ALARM, true);
-        put("%s", top_stage_text(t->memory_stage));
+        put("%s", top_pressure_text(t->memory_pressure));
         colour(ALARM, false);
     } else {
         put("%s ", bytes_text(t->memory_sum));

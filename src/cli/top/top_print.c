@@ -49,8 +49,8 @@ static void memory_write(FILE *to, const struct top *t)
                 100.0 * (double)t->memory_sum / (double)t->memory_budget);
     for (size_t i = 0; i < t->memory_count && t->memory[i].bytes; i++)
         fprintf(to, "%s %s %s", i ? "," : ":", t->memory[i].name, bytes_text(t->memory[i].bytes));
-    fprintf(to, "; mapped %s%s%s", bytes_text(t->memory_mapped), t->memory_stage ? "; " : "",
-            top_stage_text(t->memory_stage));
+    fprintf(to, "; mapped %s%s%s", bytes_text(t->memory_mapped), t->memory_pressure ? "; " : "",
+            top_pressure_text(t->memory_pressure));
 }
 
 static void memory_print(const struct top *t)
@@ -133,7 +133,7 @@ static json_t *memory_json(const struct top *t)
     for (size_t i = 0; i < t->memory_count; i++)
         json_object_set_new(kinds, t->memory[i].name, json_integer((json_int_t)t->memory[i].bytes));
     return json_pack("{s:I, s:I, s:i, s:I, s:o}", "bytes", (json_int_t)t->memory_sum, "budget_bytes",
-                     (json_int_t)t->memory_budget, "stage", (int)t->memory_stage, "mapped_bytes",
+                     (json_int_t)t->memory_budget, "pressure", (int)t->memory_pressure, "mapped_bytes",
                      (json_int_t)t->memory_mapped, "kinds", kinds);
 }
 

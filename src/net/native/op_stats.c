@@ -109,7 +109,8 @@ static int memory_give(struct native_request *r, const struct metrics_sample *s,
     ret->memory_mapped = sum.mapped;
     ret->memory_budget = s[0].memory_budget;
     for (unsigned i = 0; i < n; i++)
-        ret->memory_stage = s[i].memory_stage > ret->memory_stage ? s[i].memory_stage : ret->memory_stage;
+        ret->memory_pressure =
+            s[i].memory_pressure > ret->memory_pressure ? s[i].memory_pressure : ret->memory_pressure;
     return rc;
 }
 

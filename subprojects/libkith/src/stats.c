@@ -136,7 +136,7 @@ static int stats_read(struct kith *k, bool with_collections, struct kith_stats *
         .memory = counters_read(k, s->n_memory, s->memory),
         .memory_mapped = s->memory_mapped,
         .memory_budget = s->memory_budget,
-        .memory_stage = s->memory_stage,
+        .memory_pressure = s->memory_pressure,
         .collection_count = s->n_collections,
         .collections = collections_read(k, s),
     };

@@ -242,9 +242,9 @@ struct kith_stats {
     const struct kith_counter *memory; /* bytes by purpose */
     uint64_t memory_mapped;            /* bytes of files that are mapped */
     uint64_t memory_budget;            /* 0: none */
-    /* what the server does to keep to the budget; each stage does what those before it do, too. 0:
+    /* what the server does to keep to the budget; each level does what those before it do, too. 0:
      * nothing; 1: packs links; 2: leaves the vectors for refining in files; 3: keeps pools small */
-    uint32_t memory_stage;
+    uint32_t memory_pressure;
     size_t collection_count; /* 0 from kith_stats_read() */
     const struct kith_collection_stats *collections;
 };
