@@ -25,7 +25,7 @@
 /* An appender that waits for a group to be flushed. The writer stores the result here, because the
  * log may have failed or recovered by the time the fiber runs. */
 struct flush_wait {
-    struct log_lent lent;
+    struct log_slices added;
     uint64_t group;
     int rc; /* 1: not known yet */
     struct flush_wait *next;
@@ -121,7 +121,7 @@ static int begin_next_file(struct log *l, uint64_t group_start)
 /* Cuts the group into blocks and writes each. */
 static int write_group(struct log *l, const struct log_group *g)
 {
-    struct log_reader reader = {.group = g, .lent = g->first};
+    struct log_reader reader = {.group = g, .added = g->first};
     const uint64_t start = l->position;
     size_t left = g->bytes;
     int rc = 0;
@@ -344,9 +344,9 @@ void log_save_space(struct log *l, bool save)
 /* Adds the slices to the open group, if they hold bytes, and waits until the group is flushed. */
 static int wait_flushed(struct log *l, const struct iovec *slices, uint32_t count, size_t size)
 {
-    struct flush_wait wait = {.lent = {.slices = slices, .count = count}, .group = l->appended, .rc = 1};
+    struct flush_wait wait = {.added = {.slices = slices, .count = count}, .group = l->appended, .rc = 1};
     if (size)
-        log_group_lend(&l->open, &wait.lent, size);
+        log_group_add(&l->open, &wait.added, size);
     *l->waits_tail = &wait;
     l->waits_tail = &wait.next;
     want_flush(l);

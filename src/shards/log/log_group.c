@@ -10,15 +10,15 @@ size_t slices_size(const struct iovec *slices, uint32_t count)
     return size;
 }
 
-void log_group_lend(struct log_group *g, struct log_lent *lent, size_t size)
+void log_group_add(struct log_group *g, struct log_slices *added, size_t size)
 {
-    lent->copied_before = g->copied.size;
-    lent->next = NULL;
+    added->copied_before = g->copied.size;
+    added->next = NULL;
     if (g->last)
-        g->last->next = lent;
+        g->last->next = added;
     else
-        g->first = lent;
-    g->last = lent;
+        g->first = added;
+    g->last = added;
     g->bytes += size;
 }
 
@@ -47,9 +47,9 @@ static struct iovec take_copied(struct log_reader *r, size_t end, size_t max)
     return piece;
 }
 
-static struct iovec take_lent(struct log_reader *r, size_t max)
+static struct iovec take_added(struct log_reader *r, size_t max)
 {
-    const struct iovec *slice = &r->lent->slices[r->slice];
+    const struct iovec *slice = &r->added->slices[r->slice];
     const size_t left = slice->iov_len - r->offset, n = left < max ? left : max;
     struct iovec piece = {(uint8_t *)slice->iov_base + r->offset, n};
     r->offset += n;
@@ -62,11 +62,11 @@ static struct iovec take_lent(struct log_reader *r, size_t max)
 
 struct iovec log_reader_next(struct log_reader *r, size_t max)
 {
-    for (; r->lent; r->slice = 0, r->lent = r->lent->next) {
-        if (r->copied < r->lent->copied_before)
-            return take_copied(r, r->lent->copied_before, max);
-        while (r->slice < r->lent->count) {
-            struct iovec piece = take_lent(r, max);
+    for (; r->added; r->slice = 0, r->added = r->added->next) {
+        if (r->copied < r->added->copied_before)
+            return take_copied(r, r->added->copied_before, max);
+        while (r->slice < r->added->count) {
+            struct iovec piece = take_added(r, max);
             if (piece.iov_len)
                 return piece;
         }
