@@ -29,7 +29,7 @@ void segment_memory(const struct segment *g, struct memory_use *use)
     use->bytes[MEMORY_ROWS] += sizeof(*g) + g->rows.alive_words * sizeof(*g->rows.alive) + segment_columns_bytes(g);
     if (g->succession.rows)
         use->bytes[MEMORY_BUILDS] += (uint64_t)g->rows.count * sizeof(*g->succession.rows);
-    if (g->sharing.borrowed)
+    if (g->sharing.remote)
         return; /* its owner counts the mapped file and the index */
     if (g->mapping.bytes)
         use->mapped += g->mapping.size;
@@ -157,7 +157,7 @@ void store_memory_read(struct store *store, struct memory_use *use)
 {
     memory_refresh(store);
     memory_use_add(use, &store->memory.shards.use);
-    use->bytes[MEMORY_SEARCHES] += search_rooms_bytes(store->rooms);
+    use->bytes[MEMORY_SEARCHES] += search_workspaces_bytes(store->workspaces);
     if (store->log)
         use->bytes[MEMORY_LOG] += log_memory(store->log);
 }
@@ -186,7 +186,7 @@ void store_memory_grant(struct store *store, uint64_t granted, unsigned pressure
     store->memory.granted = granted;
     store->memory.pressure = pressure;
     if (pressure >= MEMORY_POOLS_SMALL)
-        search_rooms_trim(store);
+        search_workspaces_trim(store);
     if (store->memory.wanted || other) {
         store->memory.wanted = false;
         store_changed(store);

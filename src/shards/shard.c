@@ -390,7 +390,7 @@ static bool is_listed_here(const struct shard *s, const struct segment *g)
 {
     if (!g || !g->searched)
         return false;
-    return g->state == SEGMENT_SEALED && g->sharing.everywhere ? shard_merges(s) : !g->sharing.borrowed;
+    return g->state == SEGMENT_SEALED && g->sharing.everywhere ? shard_merges(s) : !g->sharing.remote;
 }
 
 uint32_t shard_segments(const struct shard *s, struct segment_info *ret, uint32_t max)

@@ -95,7 +95,7 @@ struct write_under_way {
 };
 
 /* The buffers of one search. A store keeps a pool of them. */
-struct search_room {
+struct search_workspace {
     struct search_scratch *scratch;
     struct segment **segments;
     struct search_hit *all;
@@ -105,7 +105,7 @@ struct search_room {
     uint64_t *alive;
     uint32_t alive_max;
     struct filter_scratch filter; /* also holds the hits of one segment without a filter */
-    struct search_room *next;
+    struct search_workspace *next;
 };
 
 struct store {
@@ -130,8 +130,8 @@ struct store {
     uint64_t version_next;
     uint64_t segment_id_max;
     struct write_under_way *writes;
-    struct search_room *rooms;
-    uint32_t rooms_kept;
+    struct search_workspace *workspaces;
+    uint32_t workspaces_kept;
     uint64_t live_query_bytes;  /* of the samples of live queries of all shards */
     struct event indexed;       /* a fiber has ended its work on the index of a segment */
     struct event sealing_ended; /* a frozen segment was sealed, or sealing failed */
@@ -264,10 +264,10 @@ void clean_end(struct shard *s);
  * start that found nothing in the log. Returns whether there were any. Waits. */
 MUST_USE bool store_clean(struct store *store);
 
-void search_rooms_destroy(struct search_room *rooms);
+void search_workspaces_destroy(struct search_workspace *workspaces);
 /* Shrinks the pool to the size that the pressure allows. */
-void search_rooms_trim(struct store *store);
-uint64_t search_rooms_bytes(const struct search_room *rooms);
+void search_workspaces_trim(struct store *store);
+uint64_t search_workspaces_bytes(const struct search_workspace *workspaces);
 
 /* A commit has found that the manifest does not name the collection any more. Ends writes
  * that wait for a seal. */

@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROOMS_KEPT     64
-#define ROOMS_KEPT_FEW 4 /* while memory is scarce */
+#define WORKSPACES_KEPT     64
+#define WORKSPACES_KEPT_FEW 4 /* while memory is scarce */
 
 struct search_hit {
     struct hit hit;
@@ -29,9 +29,9 @@ struct search_hit {
 
 #define AGAIN_MAX 3 /* repeated searches because of rows that died */
 
-/* -- the pool of rooms -- */
+/* -- the pool of workspaces -- */
 
-static void room_destroy(struct search_room *r)
+static void workspace_destroy(struct search_workspace *r)
 {
     search_scratch_destroy(r->scratch);
     free(r->segments);
@@ -42,31 +42,31 @@ static void room_destroy(struct search_room *r)
     free(r);
 }
 
-void search_rooms_destroy(struct search_room *rooms)
+void search_workspaces_destroy(struct search_workspace *workspaces)
 {
-    while (rooms) {
-        struct search_room *next = rooms->next;
-        room_destroy(rooms);
-        rooms = next;
+    while (workspaces) {
+        struct search_workspace *next = workspaces->next;
+        workspace_destroy(workspaces);
+        workspaces = next;
     }
 }
 
-uint64_t search_rooms_bytes(const struct search_room *rooms)
+uint64_t search_workspaces_bytes(const struct search_workspace *workspaces)
 {
     uint64_t bytes = 0;
-    for (const struct search_room *r = rooms; r; r = r->next)
+    for (const struct search_workspace *r = workspaces; r; r = r->next)
         bytes += sizeof(*r) + search_scratch_bytes(r->scratch) + r->segments_max * sizeof(*r->segments) +
                  r->all_max * sizeof(*r->all) + r->query_max * sizeof(*r->query) + r->alive_max * sizeof(*r->alive) +
                  filter_scratch_bytes(&r->filter);
     return bytes;
 }
 
-static struct search_room *room_acquire(struct store *store)
+static struct search_workspace *workspace_acquire(struct store *store)
 {
-    struct search_room *r = store->rooms;
+    struct search_workspace *r = store->workspaces;
     if (r) {
-        store->rooms = r->next;
-        store->rooms_kept--;
+        store->workspaces = r->next;
+        store->workspaces_kept--;
         return r;
     }
     r = calloc(1, sizeof(*r));
@@ -80,30 +80,30 @@ static struct search_room *room_acquire(struct store *store)
     return r;
 }
 
-static uint32_t rooms_max(const struct store *store)
+static uint32_t workspaces_max(const struct store *store)
 {
-    return store->memory.pressure >= MEMORY_POOLS_SMALL ? ROOMS_KEPT_FEW : ROOMS_KEPT;
+    return store->memory.pressure >= MEMORY_POOLS_SMALL ? WORKSPACES_KEPT_FEW : WORKSPACES_KEPT;
 }
 
-void search_rooms_trim(struct store *store)
+void search_workspaces_trim(struct store *store)
 {
-    while (store->rooms_kept > rooms_max(store)) {
-        struct search_room *r = store->rooms;
-        store->rooms = r->next;
-        store->rooms_kept--;
-        room_destroy(r);
+    while (store->workspaces_kept > workspaces_max(store)) {
+        struct search_workspace *r = store->workspaces;
+        store->workspaces = r->next;
+        store->workspaces_kept--;
+        workspace_destroy(r);
     }
 }
 
-static void room_release(struct store *store, struct search_room *r)
+static void workspace_release(struct store *store, struct search_workspace *r)
 {
-    if (store->rooms_kept >= rooms_max(store)) {
-        room_destroy(r);
+    if (store->workspaces_kept >= workspaces_max(store)) {
+        workspace_destroy(r);
         return;
     }
-    store->rooms_kept++;
-    r->next = store->rooms;
-    store->rooms = r;
+    store->workspaces_kept++;
+    r->next = store->workspaces;
+    store->workspaces = r;
 }
 
 /* -- the search -- */
@@ -111,12 +111,12 @@ static void room_release(struct store *store, struct search_room *r)
 struct search {
     struct shard *shard;
     const struct shard_query *query;
-    struct search_room *room;
+    struct search_workspace *workspace;
     const float *vector; /* the query, normalised for cosine */
     /* ef in segments without a recall curve; 0: not known */
     uint32_t unmeasured_ef;
-    uint32_t segments; /* how many are held, in room->segments */
-    uint32_t count;    /* how many hits are in room->all */
+    uint32_t segments; /* how many are held, in workspace->segments */
+    uint32_t count;    /* how many hits are in workspace->all */
     /* segments came while it ran: their rows may have been found already */
     bool moved;
     bool lost;       /* a hit has died that kept another row of its segment out */
@@ -139,12 +139,12 @@ static int prepare(struct search *x)
     x->vector = x->query->vector;
     if (shard_vector(x->shard)->metric != METRIC_COSINE)
         return 0;
-    int rc = memory_grow(&x->room->query, &x->room->query_max, dim, sizeof(float));
+    int rc = memory_grow(&x->workspace->query, &x->workspace->query_max, dim, sizeof(float));
     if (rc < 0)
         return rc;
-    memcpy(x->room->query, x->query->vector, dim * sizeof(float));
-    (void)vectors_normalise(x->room->query, dim);
-    x->vector = x->room->query;
+    memcpy(x->workspace->query, x->query->vector, dim * sizeof(float));
+    (void)vectors_normalise(x->workspace->query, dim);
+    x->vector = x->workspace->query;
     return 0;
 }
 
@@ -158,11 +158,11 @@ static int find_alive(struct search *x, const struct segment *g, const uint64_t 
     *ret = g->rows.dead ? g->rows.alive : NULL;
     if (g->state != SEGMENT_GROWING || !g->rows.dead)
         return 0;
-    int rc = memory_grow(&x->room->alive, &x->room->alive_max, words, sizeof(uint64_t));
+    int rc = memory_grow(&x->workspace->alive, &x->workspace->alive_max, words, sizeof(uint64_t));
     if (rc < 0)
         return rc;
-    memcpy(x->room->alive, g->rows.alive, words * sizeof(uint64_t));
-    *ret = x->room->alive;
+    memcpy(x->workspace->alive, g->rows.alive, words * sizeof(uint64_t));
+    *ret = x->workspace->alive;
     return 0;
 }
 
@@ -228,12 +228,12 @@ struct segment_search {
     struct pause pause;
 };
 
-/* Writes hits to room->filter.hits, for which there is room. */
+/* Writes hits to workspace->filter.hits, for which there is room. */
 static int ask_index(struct search *x, const struct segment_search *t)
 {
     const struct segment_vectors *v = &t->segment->vectors[0];
-    return segment_index_search(v->index, &v->values.at, t->rows, x->vector, &t->params, x->room->scratch,
-                                x->room->filter.hits);
+    return segment_index_search(v->index, &v->values.at, t->rows, x->vector, &t->params, x->workspace->scratch,
+                                x->workspace->filter.hits);
 }
 
 static struct filtered_search filtered_search_of(struct segment_vectors *v, const struct shard_query *query,
@@ -255,8 +255,8 @@ static int search_filtered(struct search *x, const struct segment_search *t)
     segment_filter_begin(&f, t->segment, t->rows, &stats->filters);
     struct filtered_search search = filtered_search_of(&t->segment->vectors[0], x->query, &f, &t->params);
     search.query = x->vector;
-    search.scratch = x->room->scratch;
-    search.filter_scratch = &x->room->filter;
+    search.scratch = x->workspace->scratch;
+    search.filter_scratch = &x->workspace->filter;
     struct plan plan = filtered_search_plan(&search);
     stats->filtered[plan.kind]++;
     const int n = filtered_search_run(&search, &plan);
@@ -272,18 +272,18 @@ static void note_work(struct search *x, struct segment *g, const struct search_w
     x->ran_ns = ran_ns;
 }
 
-/* Adds the hits of one segment to room->all. */
+/* Adds the hits of one segment to workspace->all. */
 static int search_segment(struct search *x, struct segment *g)
 {
     if (g->rows.count == g->rows.dead)
         return 0;
-    struct search_room *room = x->room;
+    struct search_workspace *workspace = x->workspace;
     struct segment_search t = {.segment = g, .rows = g->rows.count, .pause = {search_pause, x}};
     t.k = x->query->k < t.rows ? x->query->k : t.rows;
     struct search_work work = {0};
-    int rc = filter_scratch_hits(&room->filter, t.k);
+    int rc = filter_scratch_hits(&workspace->filter, t.k);
     if (rc == 0)
-        rc = memory_grow(&room->all, &room->all_max, x->count + t.k, sizeof(*room->all));
+        rc = memory_grow(&workspace->all, &workspace->all_max, x->count + t.k, sizeof(*workspace->all));
     if (rc < 0)
         return rc;
     const uint64_t *alive;
@@ -305,7 +305,7 @@ static int search_segment(struct search *x, struct segment *g)
         note_damage(x->shard, &pages);
     const bool full = n > 0 && (uint32_t)n == t.k && t.k < t.rows;
     for (int i = 0; i < n; i++)
-        room->all[x->count++] = (struct search_hit){room->filter.hits[i], g, stays, full};
+        workspace->all[x->count++] = (struct search_hit){workspace->filter.hits[i], g, stays, full};
     return n < 0 ? n : 0;
 }
 
@@ -315,7 +315,7 @@ static bool in_part(const struct search *x, const struct segment *g)
     if (!g->searched || g->state != SEGMENT_SEALED)
         return g->searched;
     if (part->asked)
-        return !g->sharing.borrowed && (part->sealed || g->sharing.seq > part->share_seq);
+        return !g->sharing.remote && (part->sealed || g->sharing.seq > part->share_seq);
     return !part->delegated || !bits_test(part->delegated, segment_owner(g, x->shard->store->options.reactors));
 }
 
@@ -323,7 +323,7 @@ static bool in_part(const struct search *x, const struct segment *g)
 static int hold_segments(struct search *x, uint64_t birth)
 {
     const struct shard *s = x->shard;
-    int rc = memory_grow(&x->room->segments, &x->room->segments_max, x->segments + s->segment_count,
+    int rc = memory_grow(&x->workspace->segments, &x->workspace->segments_max, x->segments + s->segment_count,
                          sizeof(struct segment *));
     if (rc < 0)
         return rc;
@@ -332,7 +332,7 @@ static int hold_segments(struct search *x, uint64_t birth)
         bool in_turn = i == s->segment_count || g != s->growing;
         if (g && in_turn && g->birth > birth && in_part(x, g)) {
             segment_hold(g);
-            x->room->segments[x->segments++] = g;
+            x->workspace->segments[x->segments++] = g;
         }
     }
     return 0;
@@ -347,7 +347,7 @@ static int search_all(struct search *x)
         int rc = hold_segments(x, birth);
         birth = s->births;
         for (; rc == 0 && i < x->segments; i++)
-            rc = search_segment(x, x->room->segments[i]);
+            rc = search_segment(x, x->workspace->segments[i]);
         if (rc < 0)
             return rc;
     }
@@ -388,9 +388,9 @@ static int collect(struct search *x, struct point_hit *ret_hits)
     uint32_t n = 0;
     x->lost = false;
     if (x->count)
-        qsort(x->room->all, x->count, sizeof(*x->room->all), nearer);
+        qsort(x->workspace->all, x->count, sizeof(*x->workspace->all), nearer);
     for (uint32_t i = 0; i < x->count && n < x->query->k; i++) {
-        const struct search_hit *h = &x->room->all[i];
+        const struct search_hit *h = &x->workspace->all[i];
         struct point_hit hit = {segment_id_at(h->segment, h->hit.row), h->hit.distance};
         const bool alive = h->stays || segment_alive(h->segment, h->hit.row);
         x->lost |= !alive && h->full;
@@ -403,7 +403,7 @@ static int collect(struct search *x, struct point_hit *ret_hits)
 static void let_go_all(struct search *x)
 {
     for (uint32_t i = 0; i < x->segments; i++)
-        segment_let_go(x->room->segments[i]);
+        segment_let_go(x->workspace->segments[i]);
     x->segments = x->count = 0;
     x->moved = false;
 }
@@ -491,8 +491,7 @@ void shard_cover_read(const struct shard *s, unsigned reactor, struct shard_cove
                                 .merges = s->merges};
     for (uint32_t i = 0; i < s->segment_count && !ret->sealed; i++) {
         const struct segment *g = s->segments[i];
-        ret->sealed =
-            g && g->sharing.borrowed && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
+        ret->sealed = g && g->sharing.remote && g->searched && segment_owner(g, s->store->options.reactors) == reactor;
     }
 }
 
@@ -500,7 +499,7 @@ bool shard_has_sealed(const struct shard *s)
 {
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.borrowed)
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.remote)
             return true;
     }
     return false;
@@ -523,8 +522,8 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
         return rc;
     const uint64_t began_ns = x.ran_ns = fiber_ran_ns(clock_now_ns());
     x.unmeasured_ef = unmeasured_ef(s, query);
-    x.room = room_acquire(s->store);
-    rc = x.room ? prepare(&x) : -ENOMEM;
+    x.workspace = workspace_acquire(s->store);
+    rc = x.workspace ? prepare(&x) : -ENOMEM;
     if (rc == 0 && !query->aside)
         live_queries_note(s, x.vector);
     if (rc == 0)
@@ -534,8 +533,8 @@ int shard_search(struct shard *s, const struct shard_query *query, struct point_
     if (rc >= 0)
         measure(s, &x, x.ran_ns - began_ns);
     let_go_all(&x);
-    if (x.room)
-        room_release(s->store, x.room);
+    if (x.workspace)
+        workspace_release(s->store, x.workspace);
     gate_leave(&s->gate);
     return rc;
 }

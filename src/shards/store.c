@@ -75,7 +75,7 @@ int store_drop_collection(struct store *store, uint64_t collection)
     int rc = 0;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
-        if (!g || g->id == 0 || g->sharing.borrowed)
+        if (!g || g->id == 0 || g->sharing.remote)
             continue;
         int one = store_remove_segment(store, g->id);
         if (one < 0 && one != -ENOENT)
@@ -196,7 +196,7 @@ void store_close(struct store *store)
         shard_destroy(s);
     }
     table_fini(&store->by_id);
-    search_rooms_destroy(store->rooms);
+    search_workspaces_destroy(store->workspaces);
     free(store->keep.segments); /* the next start removes their files */
     free(store);
 }

@@ -48,9 +48,9 @@ static void ask(unsigned reactor, uint32_t number)
 static uint64_t searches_memory(void)
 {
     struct memory_use use = {0};
-    search_rooms_destroy(server.stores[0]->rooms); /* which are counted there, too */
-    server.stores[0]->rooms = NULL;
-    server.stores[0]->rooms_kept = 0;
+    search_workspaces_destroy(server.stores[0]->workspaces); /* which are counted there, too */
+    server.stores[0]->workspaces = NULL;
+    server.stores[0]->workspaces_kept = 0;
     store_memory_read(server.stores[0], &use);
     return use.bytes[MEMORY_SEARCHES];
 }

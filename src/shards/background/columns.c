@@ -60,7 +60,7 @@ static int give_back(struct store *store, void *arg)
 
 static bool may_build(const struct segment *g)
 {
-    return g->rows.count && !g->sharing.borrowed && g->searched;
+    return g->rows.count && !g->sharing.remote && g->searched;
 }
 
 static bool lacks_some(const struct segment *g, const struct schema *schema)
@@ -101,7 +101,7 @@ static int build_granted(struct shard *s, struct segment *g)
 
 static int share_in(struct shard *s, struct segment *g)
 {
-    if (g->state != SEGMENT_SEALED || g->sharing.borrowed || !g->sharing.everywhere)
+    if (g->state != SEGMENT_SEALED || g->sharing.remote || !g->sharing.everywhere)
         return 0;
     for (struct segment_column *c = g->columns.first; c; c = c->next) {
         if (c->shared || c->state != COLUMN_READY)
@@ -119,7 +119,7 @@ static int share_in(struct shard *s, struct segment *g)
 static int free_in(struct shard *s, struct segment *g)
 {
     struct segment_column *c = g->columns.dropped;
-    if (!c || g->sharing.borrowed)
+    if (!c || g->sharing.remote)
         return 0;
     int rc = others(s, g, c, give_back);
     if (rc == 0)

@@ -158,7 +158,7 @@ static bool is_unsealed(const struct shard *s, uint64_t birth)
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
         if (g && g->birth <= birth &&
-            (g->state != SEGMENT_SEALED || (g->searched && !g->sharing.borrowed && !g->sharing.everywhere)))
+            (g->state != SEGMENT_SEALED || (g->searched && !g->sharing.remote && !g->sharing.everywhere)))
             return true;
     }
     return false;

@@ -133,7 +133,7 @@ static void let_go(struct shard *s, const struct replacement *r)
 {
     for (uint32_t i = 0; i < r->old_count; i++) {
         struct segment *old = shard_find_segment(s, r->old[i].id);
-        if (old && old->sharing.borrowed == (r->step == REPLACE_FREE))
+        if (old && old->sharing.remote == (r->step == REPLACE_FREE))
             replace_free(s, old);
     }
 }

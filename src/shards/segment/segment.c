@@ -53,13 +53,13 @@ static void destroy(struct segment *s, bool slowly)
 {
     close_pages(s);
     segment_columns_fini(s);
-    if (!s->sharing.borrowed && s->vectors[0].index && slowly)
+    if (!s->sharing.remote && s->vectors[0].index && slowly)
         segment_index_give_back(s->vectors[0].index, fiber_pause);
-    if (!s->sharing.borrowed)
+    if (!s->sharing.remote)
         segment_index_destroy(s->vectors[0].index);
-    if (s->mapping.bytes && !s->sharing.borrowed && slowly) {
+    if (s->mapping.bytes && !s->sharing.remote && slowly) {
         mapping_close_slowly(&s->mapping);
-    } else if (s->mapping.bytes && !s->sharing.borrowed) {
+    } else if (s->mapping.bytes && !s->sharing.remote) {
         mapping_close(&s->mapping);
     } else if (!s->mapping.bytes) {
         free_chunks(&s->rows.ids, s->rows.max, slowly);
@@ -96,7 +96,7 @@ static void disposer(void *arg)
  * fiber does it in steps. */
 static void dispose(struct segment *s)
 {
-    if (s->sharing.borrowed || s->rows.count < DISPOSED_ROWS || !fiber_self() ||
+    if (s->sharing.remote || s->rows.count < DISPOSED_ROWS || !fiber_self() ||
         fiber_start(CLASS_BACKGROUND, disposer, s, "disposer") < 0)
         segment_destroy(s);
 }
@@ -127,7 +127,7 @@ int segment_share(const struct segment *of, struct segment **ret)
     *s = (struct segment){
         .state = SEGMENT_SEALED,
         .id = of->id,
-        .sharing.borrowed = true,
+        .sharing.remote = true,
         .rows.count = of->rows.count,
         .rows.max = of->rows.count,
         .vectors[0].index = of->vectors[0].index,

@@ -93,7 +93,7 @@ struct segment_tombstones {
 /* How a sealed segment is shared with other reactors (shared_segment.h). */
 struct segment_sharing {
     /* a shared segment: the owner on another reactor has the values, index and mapping */
-    bool borrowed;
+    bool remote;
     bool everywhere; /* all reactors have it, so it may be merged */
     /* on the owner: the number of its share; 0: shared by the start or a merge;
      * SHARE_SEQ_NONE: not shared yet */

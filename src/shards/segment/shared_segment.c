@@ -67,7 +67,7 @@ int store_share(struct store *store)
     for (const struct shard *s = store->shards; s; s = s->next)
         for (uint32_t i = 0; i < s->segment_count; i++) {
             struct segment *g = s->segments[i];
-            if (!g || g->sharing.borrowed)
+            if (!g || g->sharing.remote)
                 continue; /* another reactor has shared it already */
             g->sharing.seq = 0;
             g->searched = g->sharing.everywhere = true;
@@ -183,7 +183,7 @@ int shard_share_rest(struct shard *s)
     struct segment *next = NULL;
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
-        if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.borrowed && !g->sharing.everywhere &&
+        if (g && g->state == SEGMENT_SEALED && g->searched && !g->sharing.remote && !g->sharing.everywhere &&
             (!next || g->birth < next->birth))
             next = g;
     }
@@ -242,7 +242,7 @@ static bool has_unsealed(const struct shard *s)
     for (uint32_t i = 0; i < s->segment_count; i++) {
         const struct segment *g = s->segments[i];
         if (g && ((g->state != SEGMENT_SEALED && g->rows.count) ||
-                  (!g->sharing.borrowed && g->searched && !g->sharing.everywhere)))
+                  (!g->sharing.remote && g->searched && !g->sharing.everywhere)))
             return true;
     }
     return false;
