@@ -11,6 +11,9 @@
 #include <jansson.h>
 #include <kith/kith.h>
 
+/* libkith is built without src/base, so the codes are listed there again. */
+_Static_assert((int)KITH_SERVER_CODES == (int)ERROR_CODES, "kith.h lacks a code of the server");
+
 struct cli {
     const char *server; /* NULL: the default of libkith */
     bool json;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -211,13 +212,26 @@ static int add_field(const struct schema *s, const struct field_spec *f, const c
     return 0;
 }
 
+#define NAMES_SHOWN 8
+
+static int error_no_field(const struct schema *s, const char *path, const char *collection, struct error *error)
+{
+    char names[120] = "";
+    size_t used = 0, i = 0;
+    for (; i < s->field_count && i < NAMES_SHOWN && used + strlen(s->fields[i].path) + 8 < sizeof(names); i++)
+        used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "", s->fields[i].path);
+    if (i < s->field_count)
+        snprintf(names + used, sizeof(names) - used, "%s...", i ? ", " : "");
+    return error_set(error, ERROR_NOT_FOUND, "the collection '%s' has no field '%.*s'; its fields: %s", collection,
+                     FIELD_PATH_MAX, path, s->field_count ? names : "none");
+}
+
 static int drop_field(const struct schema *s, const char *path, const char *collection, struct schema **ret,
                       struct error *error)
 {
     const struct field_spec *has = schema_find_field(s, path);
     if (!has)
-        return error_set(error, ERROR_NOT_FOUND, "the collection '%s' has no field '%.*s'", collection, FIELD_PATH_MAX,
-                         path);
+        return error_no_field(s, path, collection, error);
     struct schema *to = schema_create(s->vector_count, s->field_count - 1u);
     if (!to)
         return no_memory(error);

@@ -114,14 +114,16 @@ ADMISSION_TEST(admission_memory, what_one_request_may_have_is_said_where_it_need
     struct visitor v = {.session = &s->sessions[0], .cls = ADMIT_LOAD, .bytes = 6 * MIB};
     enter(s, &v);
     v.rq->bulk.limit = 4 * MIB;
-    want_eq(request_error_memory(v.rq, 1000, "points", "upsert"), -EMSGSIZE);
+    want_eq(request_error_memory(v.rq, 1000, "points", "upsert", ""), -EMSGSIZE);
     want_sentence(v.rq, ERROR_TOO_LARGE,
                   "the upsert needs 6.0 MiB, and one request may have 4.0 MiB here: send at most 666 points at once");
-    want_eq(request_error_memory(v.rq, 1, "points", "upsert"), -EMSGSIZE);
+    want_eq(request_error_memory(v.rq, 1, "points", "upsert", ""), -EMSGSIZE);
     want_sentence(v.rq, ERROR_TOO_LARGE,
                   "the upsert needs 6.0 MiB for each of its points, and one request may have 4.0 MiB here");
+    want_eq(request_error_memory(v.rq, 1, "queries", "search", "ask for a smaller k, or "), -EMSGSIZE);
+    want_sentence(v.rq, ERROR_TOO_LARGE, "4.0 MiB here: ask for a smaller k, or give kithd more --memory");
     v.rq->bulk.limit = 8 * MIB; /* the system has no memory */
-    want_eq(request_error_memory(v.rq, 1000, "points", "upsert"), -ENOBUFS);
+    want_eq(request_error_memory(v.rq, 1000, "points", "upsert", ""), -ENOBUFS);
     want_sentence(v.rq, ERROR_RESOURCE_EXHAUSTED, "not enough memory for the upsert");
     let_go(&v);
 }

@@ -45,7 +45,7 @@ class Schema(unittest.TestCase):
         listed = json.loads(self.kith("field", "list", "towns", "--json").stdout)
         self.assertEqual(listed, {"schema_version": 3, "fields": [{"field": "people.count", "kind": "integer"}, {"field": "year", "kind": "integer"}]})
         self.kith("field", "drop", "towns", "people.count")
-        self.assertIn("no field 'people.count'", self.kith("field", "drop", "towns", "people.count", status=1).stderr)
+        self.assertIn("no field 'people.count'; its fields: year", self.kith("field", "drop", "towns", "people.count", status=1).stderr)
         self.assertNotIn("people", self.kith("field", "list", "towns").stdout)
         info = json.loads(self.kith("info", "towns", "--json").stdout)
         self.assertEqual((info["schema_version"], info["fields"]), (4, [{"field": "year", "kind": "integer"}]))

@@ -253,6 +253,7 @@ static void list_and_delete(void *arg)
         want_eq(snapshot(&s, wrong[i], &e), -EINVAL);
         want_eq(snapshot_delete("data", wrong[i], &e), -EINVAL);
     }
+    want(strstr(e.text, "has 65 characters; at most 64 are allowed"));
     server_close(&s);
 }
 

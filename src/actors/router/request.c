@@ -121,7 +121,7 @@ int request_error(struct request *rq, int rc, const char *what)
     }
 }
 
-int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what)
+int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what, const char *remedy)
 {
     const uint64_t limit = rq->bulk.limit;
     const uint64_t most = rq->bytes > limit ? (uint64_t)((double)count * (double)limit / (double)rq->bytes) : 0;
@@ -131,8 +131,8 @@ int request_error_memory(struct request *rq, uint64_t count, const char *noun, c
     if (most == 0)
         return error_set(
             &rq->error, ERROR_TOO_LARGE,
-            "the %s needs %s for each of its %s, and one request may have %s here: give kithd more --memory", what,
-            size_format(rq->bytes / (count ? count : 1), needed), noun, size_format(limit, allowed));
+            "the %s needs %s for each of its %s, and one request may have %s here: %sgive kithd more --memory", what,
+            size_format(rq->bytes / (count ? count : 1), needed), noun, size_format(limit, allowed), remedy);
     return error_set(&rq->error, ERROR_TOO_LARGE,
                      "the %s needs %s, and one request may have %s here: send at most %" PRIu64
                      " %s at once, or give kithd more --memory",

@@ -53,5 +53,6 @@ void request_pool_fini(struct request_pool *p);
  * errno that fits the sentence. */
 int request_error(struct request *rq, int rc, const char *what);
 /* For -ENOMEM of an admitted request with `count` points or queries. When the request passed the
- * bound of one request, the sentence says how many it may have, and the code is ERROR_TOO_LARGE. */
-int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what);
+ * bound of one request, the sentence says how many it may have, and the code is ERROR_TOO_LARGE. If
+ * one is too many, the sentence says `remedy`: "" or "do this, or ". */
+int request_error_memory(struct request *rq, uint64_t count, const char *noun, const char *what, const char *remedy);

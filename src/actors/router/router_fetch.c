@@ -232,6 +232,6 @@ int router_get(struct request *rq, const struct fetch *ask, struct answer *ret)
     uint64_t collection = e->config.id;
     core_leave(e);
     if (rc == -ENOMEM && rq->error.code == ERROR_OK)
-        return request_error_memory(rq, ask->count, "points", "get");
+        return request_error_memory(rq, ask->count, "points", "get", "");
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "get") : rc;
 }

@@ -227,7 +227,7 @@ static int search_entered(struct request *rq, struct collection_entry *e, const 
     rc = search_admitted(rq, e, q, count, &price, ret);
     admission_leave(rq);
     if (rc == -ENOMEM && rq->error.code == ERROR_OK)
-        return request_error_memory(rq, count, "queries", "search");
+        return request_error_memory(rq, count, "queries", "search", "ask for a smaller k, or ");
     if (rc < 0)
         return rq->error.code == ERROR_OK ? router_error(rq, config->id, rc, "search") : rc;
     c->metrics.queries += count;

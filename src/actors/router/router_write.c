@@ -191,7 +191,7 @@ static int upsert_points(struct request *rq, const struct write *w)
     if (rc == 0)
         rq->core->metrics.points_written += w->count;
     if (rc == -ENOMEM && rq->error.code == ERROR_OK)
-        return request_error_memory(rq, w->count, "points", "upsert");
+        return request_error_memory(rq, w->count, "points", "upsert", "");
     return rc < 0 && rq->error.code == ERROR_OK ? router_error(rq, collection, rc, "upsert") : rc;
 }
 

@@ -23,6 +23,9 @@ int snapshot_name_check(const char *name, struct error *error)
     size_t n = strlen(name);
     if (n > 0 && n < SNAPSHOT_NAME_MAX && name[0] != '.' && strspn(name, allowed) == n)
         return 0;
+    if (n >= SNAPSHOT_NAME_MAX)
+        return error_set(error, ERROR_INVALID_ARGUMENT,
+                         "the snapshot's name has %zu characters; at most %d are allowed", n, SNAPSHOT_NAME_MAX - 1);
     return error_set(error, ERROR_INVALID_ARGUMENT,
                      "'%.64s' cannot name a snapshot; take 1 to %d letters, digits, '.', '_' or '-', and no '.' first",
                      name, SNAPSHOT_NAME_MAX - 1);

@@ -184,7 +184,7 @@ int kith_open_within(const char *address, uint32_t wait_ms, kith_wait_fn on_wait
     *ret = NULL;
     struct kith *k = calloc(1, sizeof(*k));
     if (!k) {
-        if (error_size > 0)
+        if (error && error_size > 0)
             snprintf(error, error_size, "no memory for a connection");
         return -KITH_NO_MEMORY;
     }

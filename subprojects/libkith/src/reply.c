@@ -19,7 +19,7 @@ int reply_code(struct kith *k, const struct frame *f)
     if (!(f->header.flags & KITH_FLAG_ERROR))
         return 0;
     uint32_t code = f->header.word;
-    if (code == 0 || code > KITH_CONFLICT)
+    if (code == 0 || code >= KITH_SERVER_CODES)
         code = KITH_INTERNAL;
     ProtobufCMessage *m;
     int rc = reply_unpack(k, f, &kith__error__descriptor, &m);

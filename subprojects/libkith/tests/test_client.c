@@ -319,6 +319,25 @@ Test(client, without_patience_a_server_that_starts_is_an_error)
     fake_join();
 }
 
+static void script_all_errors(int fd)
+{
+    static struct fake_frame f;
+    for (uint32_t code = 0; code <= KITH_SERVER_CODES; code++) {
+        cr_assert(fake_read(fd, &f));
+        fake_reply_error(fd, &f.header, code, "no");
+    }
+    script_wait(fd);
+}
+
+Test(client, every_code_of_the_server_comes_through_and_others_are_internal_errors)
+{
+    struct kith *k = open_good(fake_start(script_all_errors, true));
+    for (int code = 0; code <= KITH_SERVER_CODES; code++)
+        cr_assert_eq(kith_ping(k), -(code > 0 && code < KITH_SERVER_CODES ? code : KITH_INTERNAL), "%d", code);
+    kith_close(k);
+    fake_join();
+}
+
 static void script_errors(int fd)
 {
     static struct fake_frame f;

@@ -42,6 +42,7 @@ enum kith_code { /* the server's codes (docs/protocol.md); those from 100 on are
                  /* the version that the request names is not the current one: read it again */
                  KITH_CONFLICT = 15,
                  KITH_PERMISSION_DENIED = 16,
+                 KITH_SERVER_CODES, /* no code: the server's codes are below */
                  KITH_DISCONNECTED = 100,
                  KITH_NO_MEMORY = 101,
                  KITH_REFUSED = 102, /* no connection could be made to the address */
