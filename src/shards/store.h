@@ -341,7 +341,7 @@ struct store_stats {
     /* searches of one segment with a filter, by plan, and what their filters read */
     uint64_t filtered[PLAN_KINDS];
     struct filter_counts filters;
-    uint64_t damaged_columns; /* left out, or dropped, because their bytes in the file are damaged */
+    uint64_t damaged_columns; /* left out or dropped, because their bytes in the file are damaged */
     uint64_t seal_ns_total, sealed_bytes;
     /* merges: several segments into one; compactions: one segment without its dead rows */
     uint64_t merges, compactions;

@@ -3,8 +3,8 @@
  * A column is made from payloads, and can always be made again from them. A segment may lack a
  * column, because the field was added later, because memory was short, or because the column in the
  * file is damaged. A column may also lag: it lacks the rows behind a long payload. Then a filter
- * reads payloads, until background work has built the column. A search holds a column while it reads
- * it across pauses. A shared segment uses the columns of its owner. */
+ * reads payloads, until background work has built the column. A search holds a column while it
+ * reads it across pauses. A shared segment uses the columns of its owner. */
 #pragma once
 
 #include "columns/column.h"
@@ -39,7 +39,7 @@ struct segment_column {
 
 struct segment_columns {
     struct segment_column *first, *dropped; /* owned */
-    uint32_t damaged;                       /* columns that were left out, or dropped, because of damage to the file */
+    uint32_t damaged; /* columns left out or dropped, because their bytes in the file are damaged */
 };
 
 /* The column of that field; NULL: there is none, or it is not ready. */
@@ -75,8 +75,8 @@ void segment_column_return(struct segment *s, const struct column *column);
 /* Frees a dropped column that all other reactors have returned. Waits until its last user lets
  * go. */
 void segment_column_free_dropped(struct segment *s, struct segment_column *c);
-/* Counts and logs that the column of the field `path` in the file is damaged, and is left out. what,
- * why: the damage, as in "makes no sense (no rows)". */
+/* Counts and logs that the column of the field `path` in the file is damaged, and is left out.
+ * what, why: the damage, as in "makes no sense (no rows)". */
 void segment_column_note_damage(struct segment *s, const char *file, const char *path, const char *what,
                                 const char *why);
 /* Drops the column of that field if it uses bytes of the file, which are damaged. */
