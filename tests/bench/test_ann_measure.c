@@ -1,6 +1,6 @@
-/* Measuring, with an engine made up here whose recall follows from ef: what is tried, what is kept,
- * and that several queries under way at once get each its own answer. Nothing here depends on how
- * long anything takes. */
+/* Tests measuring, with an engine of this file whose recall follows from ef: which settings are
+ * tried, which points are kept, and that concurrent queries each get their own answer. No test
+ * depends on how long anything takes. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>
@@ -14,7 +14,7 @@
 #define QUERIES 20
 #define K       10
 
-/* Rows and queries are whole numbers on a line; query q lies on row q. */
+/* Rows and queries are whole numbers on a line; query q equals row q. */
 static struct dataset line_make(void)
 {
     struct dataset d = {.metric = METRIC_L2, .dim = 1, .count = ROWS, .query_count = QUERIES, .truth_k = K};
@@ -83,7 +83,7 @@ Test(ann_measure, the_survey_stops_when_the_recall_is_enough_and_leaves_out_what
     cr_assert_gt(out.point_count, 0);
     bool alone = false, at_once = false;
     for (unsigned i = 0; i < out.point_count; i++) {
-        cr_assert_neq(out.points[i].ef, 20, "its recall is .5");
+        cr_assert_neq(out.points[i].ef, 20, "a point with recall 0.5 must not be kept");
         cr_assert_neq(out.points[i].ef, 64, "40 is enough");
         cr_assert(i == 0 || out.points[i].recall >= out.points[i - 1].recall);
         alone = alone || (out.points[i].interleave == 1 && out.points[i].recall > 0.99);
@@ -128,7 +128,7 @@ Test(ann_measure, all_rounds_are_run_and_recall_is_that_of_all_queries)
     dataset_fini(&d);
 }
 
-/* Lines on standard input before the end of it; what measuring three rounds gives. */
+/* Measures three rounds with so many lines on standard input. Returns what measuring returns. */
 static int throttled_measure(unsigned lines)
 {
     struct dataset d = line_make();

@@ -1,4 +1,5 @@
-"""bench/ann/ann_peers.py without any library: a search that is exact stands for one. Rounds in turns, recall, and the table."""
+"""Tests bench/ann/ann_peers.py without any library: an exact search stands for one. The libraries take
+turns in rounds, recall is counted, and the table is printed."""
 import pathlib
 import sys
 import tempfile

@@ -1,5 +1,5 @@
-/* The picture: a line an engine, its points from left to right with rising recall, and names
- * that are safe in XML. */
+/* Tests the picture: each engine has a line, its points go from left to right with rising recall,
+ * and names are escaped for XML. */
 #include "ann/ann.h"
 
 #include <criterion/criterion.h>
@@ -51,7 +51,7 @@ Test(ann_svg, a_line_goes_through_the_best_points_and_to_the_right)
     last = 0;
     for (const char *at = text; (at = strstr(at, "cy=\"")); at++) {
         double y = strtod(at + 4, NULL);
-        cr_assert_gt(y, last, "slower is lower");
+        cr_assert_gt(y, last, "a slower point must be lower");
         last = y;
     }
     cr_assert_null(strstr(text, "nan"));

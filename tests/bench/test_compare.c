@@ -1,11 +1,11 @@
-/* Verdicts over two results: the rounds' spread and the threshold both have to be passed, and a
- * shared engine is divided by. */
+/* Tests the verdicts over two results. A difference must exceed the spread of the rounds and the
+ * threshold. Speeds are divided by those of an engine that both results have. */
 #include "compare.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
-/* A result of one point an engine: speed, and the middle half of its rounds. */
+/* A result with one point for each engine: its speed, and the middle half of its rounds. */
 struct speeds {
     double kith, spread, hnswlib;
 };
@@ -46,9 +46,9 @@ Test(compare, slower_beyond_threshold_and_spread_is_a_regression)
     cr_assert_float_eq(ratio, 0.8, 1e-9);
     cr_assert_eq(verdict((struct speeds){1000, 0.02, 0}, (struct speeds){1200, 0.02, 0}, NULL, &ratio), COMPARE_FASTER);
     cr_assert_eq(verdict((struct speeds){1000, 0, 0}, (struct speeds){960, 0, 0}, NULL, &ratio), COMPARE_SAME,
-                 "four in a hundred is less than the threshold");
+                 "4 % is less than the threshold");
     cr_assert_eq(verdict((struct speeds){1000, 0.15, 0}, (struct speeds){800, 0.15, 0}, NULL, &ratio), COMPARE_SAME,
-                 "the rounds overlap");
+                 "overlapping rounds must give no verdict");
 }
 
 Test(compare, a_slower_machine_is_no_regression_when_another_engine_tells)
@@ -58,9 +58,9 @@ Test(compare, a_slower_machine_is_no_regression_when_another_engine_tells)
                  COMPARE_SAME);
     cr_assert_float_eq(ratio, 1, 1e-9);
     cr_assert_eq(verdict((struct speeds){1000, 0.01, 200}, (struct speeds){1000, 0.01, 300}, "hnswlib", &ratio),
-                 COMPARE_SLOWER, "the machine is faster now, and Kith is not");
+                 COMPARE_SLOWER, "on a faster machine an equal speed is slower");
     cr_assert_eq(verdict((struct speeds){1000, 0.01, 200}, (struct speeds){500, 0.01, 0}, "hnswlib", &ratio),
-                 COMPARE_SLOWER, "only one file has the other engine");
+                 COMPARE_SLOWER, "an engine that only one file has must be ignored");
 }
 
 Test(compare, a_recall_that_is_not_reached_any_more_is_lost)
@@ -91,5 +91,5 @@ Test(compare, regressions_are_counted_and_written)
     f = fmemopen(text, sizeof(text), "w");
     cr_assert_eq(compare_results(&o, &old, &now, f, &compared), 0);
     fclose(f);
-    cr_assert_eq(compared, 0, "no data in common");
+    cr_assert_eq(compared, 0, "results without common data must not be compared");
 }

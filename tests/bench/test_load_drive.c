@@ -1,5 +1,5 @@
-/* The driver of the load against a target of this file's own, which stalls, refuses
- * and answers as told. */
+/* Tests the driver of the load with a target of this file, which stalls, refuses and answers as a
+ * script says. */
 #include "clock.h"
 #include "load/load.h"
 
@@ -16,7 +16,7 @@
 
 struct scripted {
     struct link base;
-    int fd; /* always readable, so that the driver looks again at once */
+    int fd; /* always readable, so that the driver polls again at once */
     int64_t last;
     size_t count;
     struct {
@@ -26,7 +26,7 @@ struct scripted {
     } waiting[IN_FLIGHT];
 };
 
-/* What the server does, and what was seen of the driver. */
+/* What the target does, and what it saw of the driver. */
 static struct {
     uint64_t stall_from_ns, stall_until_ns;
     bool refuse;
@@ -99,7 +99,7 @@ static int64_t scripted_upsert(struct link *l, const struct target_points *point
     return start(l, true, 0);
 }
 
-/* Each query has one hit. */
+/* Answers a query with one hit. */
 static int scripted_next(struct link *l, struct target_reply *ret)
 {
     static uint64_t ids[100];
@@ -166,9 +166,8 @@ static void run(struct drive_plan *plan, struct drive_result *ret)
     drive_close(d);
 }
 
-/* Half a second at 1000 requests a second; from 100 ms on nothing is answered for 200 ms.
- * The 200 requests of that time waited 100 ms on average, although no more than four of
- * them were on their way. */
+/* 0.5 s at 1 000 requests a second; from 100 ms on, the target answers nothing for 200 ms. The 200
+ * requests of that time waited 100 ms on average, although at most four of them were sent. */
 Test(load_drive, a_stall_is_charged_to_every_request_that_was_due)
 {
     static struct drive_result r;
@@ -204,8 +203,7 @@ static void *work_for_a_while(void *arg)
     return NULL;
 }
 
-/* However late either thread is: no moment of the work is without its requests, and they come at
- * the rate that is told. */
+/* However late either thread is, requests are sent during the whole work, at the reported rate. */
 Test(load_drive, a_phase_lasts_as_long_as_the_work_it_waits_for)
 {
     static struct drive_result r;
@@ -267,7 +265,7 @@ Test(load_drive, a_mix_has_its_share_of_writes)
     cr_assert(script.upserts > 860 && script.upserts < 1140, "%lu", (unsigned long)script.upserts);
     cr_assert_eq(script.upserts + script.searches, 4000);
     cr_assert_eq(r.points, script.upserts * 3);
-    cr_assert_lt(script.last_id, 2, "a mix writes points that are there");
+    cr_assert_lt(script.last_id, 2, "a mix must write points that exist");
 }
 
 Test(load_drive, new_points_get_new_ids)
@@ -314,8 +312,8 @@ Test(load_drive, many_queries_a_search_are_judged_each)
     live_fini(&live);
 }
 
-/* Half of what is written is new, and all of it is known to be there once it was answered; a hit
- * that was deleted before is a ghost. */
+/* Half of the written points are new. Once acknowledged, a point must be found. A hit that was
+ * deleted before the search is a ghost. */
 Test(load_drive, what_is_written_and_deleted_is_followed)
 {
     static struct drive_result r;
@@ -329,7 +327,7 @@ Test(load_drive, what_is_written_and_deleted_is_followed)
     cr_assert_eq(live_init(&live, &data, 1), 0);
     run(&plan, &r);
     cr_assert_eq(r.points, 40);
-    cr_assert_eq(live.there, 4, "two rows and their twins");
+    cr_assert_eq(live.there, 4, "two rows and their twins must be there");
     plan.write_share = 0;
     live_deleting(&live, 0);
     live_deleted(&live, 0, clock_wall_ns());
@@ -342,8 +340,8 @@ Test(load_drive, what_is_written_and_deleted_is_followed)
     live_fini(&live);
 }
 
-/* Nothing is answered for longer than the phase may be behind: it ends soon, and all that was due
- * by then is counted. What is answered later is nobody's. */
+/* The target answers nothing for longer than a phase may be behind. The phase ends soon, and counts
+ * all requests that were due by then. Later answers are ignored. */
 Test(load_drive, a_hopeless_phase_is_given_up)
 {
     static struct drive_result r;

@@ -1,5 +1,5 @@
-/* What a search must find while points come and go, against hand-made distances: rows at 0, 1, 2
- * ... of a line, a query at 0. */
+/* Tests which points a search must find while points are written and deleted. The rows are at 0, 1,
+ * 2 ... on a line, the query is at 0. */
 #include "load/load_live.h"
 
 #include <criterion/criterion.h>
@@ -69,14 +69,14 @@ Test(load_live, a_hit_counts_once_and_when_it_is_near_enough)
     cr_assert_eq(judge(1, 0, 1, 3).found, 2);
     cr_assert_eq(judge(1, 0, 0, 0).found, 1);
     cr_assert_eq(judge(1, 0, 1, UINT64_MAX).found, 2);
-    cr_assert_eq(judge(1, 0, 1, ROWS + 2).found, 3, "a twin that comes just now");
+    cr_assert_eq(judge(1, 0, 1, ROWS + 2).found, 3, "a twin that is being written may be found");
     cr_assert_eq(judge(1, 0, 1, ROWS + 3).found, 2);
 }
 
 Test(load_live, a_hit_that_was_deleted_before_the_search_left_is_a_ghost)
 {
     live_deleting(&live, 1);
-    cr_assert_eq(judge(100, 0, 1, 2).ghosts, 0, "on its way");
+    cr_assert_eq(judge(100, 0, 1, 2).ghosts, 0, "a point whose delete is under way is no ghost");
     live_deleted(&live, 1, 50);
     struct live_score score = judge(100, 0, 1, 2);
     cr_assert(score.ghosts == 1 && score.found == 2);
@@ -91,7 +91,7 @@ Test(load_live, where_the_truth_is_too_short_recall_is_not_told)
     cr_assert(isnan(live_bound(&live, 0)));
 }
 
-/* Rows that tie with the last one of the truth are right although they are not in it. */
+/* A row as near as the last true neighbour is right, although the truth does not list it. */
 Test(load_live, a_row_as_near_as_the_last_of_the_truth_counts)
 {
     line.truth_k = K;

@@ -1,4 +1,4 @@
-/* Starting and ending a server, with shell scripts in its place. */
+/* Tests starting and ending a server, with shell scripts in its place. */
 #include "load/load.h"
 
 #include <criterion/criterion.h>
@@ -47,7 +47,7 @@ Test(load_server, its_address_is_read_and_a_stop_waits_for_its_end, .fini = scri
     snprintf(seen, sizeof(seen), "%s/seen", s.folder);
     cr_assert_eq(access(seen, F_OK), 0);
     cr_assert_eq(server_stop(&s), 0);
-    cr_assert_eq(access(seen, F_OK), 0, "its folder outlives it");
+    cr_assert_eq(access(seen, F_OK), 0, "the folder must exist until the server has ended");
     char folder[128];
     snprintf(folder, sizeof(folder), "%s", s.folder);
     server_remove(&s);

@@ -1,5 +1,5 @@
-/* Results go to JSON lines and come back the same; the best point is the fastest of
- * those with the recall. */
+/* Tests results: they are written as JSON lines and read back the same. The best point is the
+ * fastest of those with the recall. */
 #include "result.h"
 
 #include <criterion/criterion.h>
@@ -130,12 +130,13 @@ Test(result, the_best_point_is_the_fastest_with_the_recall)
     struct result_point rough[] = {{.interleave = 1, .rounds = 1, .recall = 0.95, .qps = 900},
                                    {.interleave = 1, .rounds = 5, .recall = 0.95, .qps = 800}};
     struct result_engine y = {.points = rough, .point_count = 2};
-    cr_assert_eq(result_best(&y, 0.9, 1), &rough[1], "the other was measured once only");
+    cr_assert_eq(result_best(&y, 0.9, 1), &rough[1], "a point that was measured only once must not win");
     struct result_engine x = {.points = points, .point_count = 4};
     cr_assert_eq(result_best(&x, 0.9, 1), &points[1]);
     cr_assert_eq(result_best(&x, 0.97, 1), &points[2]);
     cr_assert_null(result_best(&x, 0.98, 1));
     cr_assert_eq(result_best(&x, 0.98, 2), &points[3]);
-    cr_assert(!result_on_front(&x, &points[0]), "another has more recall and more speed");
+    cr_assert(!result_on_front(&x, &points[0]),
+              "a point with less recall and less speed than another is not on the front");
     cr_assert(result_on_front(&x, &points[1]) && result_on_front(&x, &points[2]) && result_on_front(&x, &points[3]));
 }

@@ -1,5 +1,5 @@
-/* The zoo's sets follow from the seed, hold numbers that a server takes, and its truth knows what
- * f32 cannot tell apart. */
+/* Tests the zoo: its sets follow from the seed and hold numbers that a server takes. Its truth
+ * knows which rows f32 cannot tell apart. */
 #include "ann/zoo_truth.h"
 
 #include <criterion/criterion.h>
@@ -54,6 +54,6 @@ Test(zoo, another_row_as_near_is_right_a_farther_one_and_a_second_time_are_not)
     cr_expect_eq(zoo_truth_count(&t, 0, right, ZOO_K), 10);
     cr_expect_eq(zoo_truth_count(&t, 0, wrong, ZOO_K), 8);
     cr_expect(zoo_truth_own(&t, 10, right, ZOO_K));
-    cr_expect_not(zoo_truth_own(&t, 9, wrong, ZOO_K), "one row at 2 is there, not ten");
+    cr_expect_not(zoo_truth_own(&t, 9, wrong, ZOO_K), "of the two rows at 2, only one fits into the ten");
     zoo_truth_fini(&t);
 }

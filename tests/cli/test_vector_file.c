@@ -1,5 +1,5 @@
-/* Each format is written by hand, byte by byte, and read back: whole, in batches, from the
- * middle, packed, and broken. */
+/* Tests the formats of vector files. Each is written byte by byte and read back: whole, in batches,
+ * from the middle, compressed, and broken. */
 #include "cli/import/vector_file.h"
 #include "temp_file.h"
 
@@ -12,7 +12,7 @@
 
 TestSuite(vector_file, .init = temp_begin, .fini = temp_end);
 
-/* A NumPy file of the given version into `out`; returns its size. */
+/* Writes a NumPy file of the given version into `out`. Returns its size. */
 static size_t npy_make(uint8_t *out, int version, const char *type, const char *order, const char *shape,
                        const void *data, size_t data_bytes)
 {
@@ -162,7 +162,7 @@ Test(vector_file, a_packed_file_reads_like_a_plain_one)
     struct vector_file *f = open_good(temp_write_packed("a.npy.gz", file, n), 0);
     expect_rows(f, 2, 0, 4, want);
     struct error e;
-    cr_assert_eq(vector_file_seek(f, 1, &e), 0); /* backwards: unpacks again */
+    cr_assert_eq(vector_file_seek(f, 1, &e), 0); /* going back unpacks from the start */
     expect_rows(f, 2, 1, 3, want);
     vector_file_close(f);
 }
@@ -196,7 +196,7 @@ Test(vector_file, texmex_files_are_read)
     vector_file_close(f);
     f = open_good(temp_write_packed("a.fvecs.gz", file, at), 0);
     uint64_t rows;
-    cr_assert_not(vector_file_rows(f, &rows)); /* unpacked size unknown */
+    cr_assert_not(vector_file_rows(f, &rows)); /* the unpacked size is unknown */
     expect_rows(f, 3, 0, 4, want);
     vector_file_close(f);
     at = 0;
@@ -258,7 +258,7 @@ Test(vector_file, what_cannot_be_read_is_refused_with_a_sentence)
     cr_assert_eq(vector_file_open(temp_write("a.jsonl", array, sizeof(array) - 1), NULL, 0, &f, &e), -EINVAL);
     cr_expect_not_null(strstr(e.text, "is a JSON array"), "%s", e.text);
     cr_assert_eq(vector_file_open(temp_write("a.jsonl", array, sizeof(array) - 1), NULL, 2, &f, &e), -EINVAL,
-                 "also where the dimension is known");
+                 "it must be refused though the dimension is known");
     cr_assert_eq(vector_file_open("/nonexistent.npy", NULL, 0, &f, &e), -ENOENT);
     cr_assert_null(f);
 }
@@ -317,7 +317,7 @@ Test(vector_file, json_lines_give_ids_and_payloads_and_reasons)
     cr_assert_str_eq(b.payloads[0], "{\"a\": \"\\u00e4\"}");
     cr_assert_eq(b.payload_sizes[0], 15);
     cr_assert_str_eq(b.payloads[1], "");
-    cr_assert(b.rows[1] == 1 && b.lines[1] == 3, "a blank line is a line and no row");
+    cr_assert(b.rows[1] == 1 && b.lines[1] == 3, "a blank line must count as a line, but not as a row");
     cr_assert_eq(b.rows[2], 11);
     cr_assert_eq(b.rows[3], 12);
     static const struct {

@@ -1,4 +1,5 @@
-"""A real kithd for a test: its program is named by the environment variable KITHD, its port is its own, its data go away."""
+"""Runs a real kithd for a test. The environment variable KITHD names the program. The server gets a free
+port, and its data are removed after the test."""
 
 import os
 import re
@@ -12,9 +13,9 @@ from typing import Tuple
 
 
 def hold_port() -> socket.socket:
-    """Takes a free port, which stays taken while no server runs, so that a restart finds it free.
+    """Takes a free port and keeps it while no server runs, so that a restart finds it free.
 
-    It is taken alone, and only then shared: kithd may bind it too, and any other program may not."""
+    The port is first bound exclusively and then shared: kithd may bind it too, other programs not."""
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +33,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Starts on the port it had before."""
+        """Starts the server on the port that it had before."""
         command = [os.environ["KITHD"], "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--http", "127.0.0.1:0"]
         command += self.options
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1)
@@ -46,13 +47,13 @@ class Server:
         raise RuntimeError("kithd did not start:\n" + "".join(seen))
 
     def kill(self) -> None:
-        """As a crash would."""
+        """Kills the server, as a crash would."""
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
 
     def end(self) -> None:
-        """In order; its data stay."""
+        """Stops the server in order. Its data stay."""
         self.process.terminate()
         self.process.wait(60)
         self.process.stdout.close()

@@ -1,8 +1,9 @@
 """A server of the native protocol that takes every freedom docs/protocol.md gives it.
 
-It gathers requests until the client has no more to send, carries them out in a random order, refuses some for now, and now and
-then breaks the connection: a part of them is carried out at once, and the others at any time until the same client says hello on
-its next connection. One collection, of one dimension; points are in `points`.
+It gathers requests until the client sends no more, and does them in a random order. It refuses some
+for now. Now and then it breaks the connection: then it does a part of the requests at once, and the
+others at any time until the same client says hello on its next connection. It has one collection, of
+one dimension; the points are in `points`.
 """
 
 import random
@@ -83,7 +84,7 @@ class _Session:
             pass
 
     def _read(self, timeout: Optional[float]) -> bool:
-        """Takes in what comes; when nothing does, answers one request. False: the connection is over."""
+        """Reads requests; if none arrives, answers one. False: the connection has ended."""
         with selectors.DefaultSelector() as selector:
             selector.register(self.client, selectors.EVENT_READ)
             if not selector.select(timeout):

@@ -1,4 +1,4 @@
-"""A terminal for a program that draws: a pty, and as much of a VT100 as ncurses uses of one."""
+"""A terminal for a program that draws: a pty, and the part of a VT100 that ncurses uses."""
 
 import fcntl
 import os
@@ -37,7 +37,7 @@ class Terminal:
         os.write(self._master, keys.encode())
 
     def until(self, holds: Callable[[str], bool], seconds: float = 60) -> str:
-        """Reads until the screen is as wanted; returns it. AssertionError with the screen otherwise."""
+        """Reads until the screen is as wanted, and returns it. Raises AssertionError with the screen."""
         end = time.monotonic() + seconds
         while not holds(self.screen()):
             assert time.monotonic() < end, "the screen is:\n" + self.screen()

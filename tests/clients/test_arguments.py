@@ -1,5 +1,5 @@
-"""Whatever is handed to the Python client, it is taken or refused with a KithError that names it: no call ends in a traceback from
-inside, and the connection is as good as before."""
+"""Tests odd arguments for every call of the Python client. Each is taken, or refused with a KithError
+that names it. No call ends with an exception from inside, and the connection stays usable."""
 
 import datetime
 import decimal

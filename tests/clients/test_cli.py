@@ -1,4 +1,5 @@
-"""The command line against a real server: what it prints, how it ends, and an import that outlives its server.
+"""Tests the command line with a real server: its output, its exit status, and an import that goes on
+after its server was restarted.
 
 KITHD and KITH name the programs. Standard library only."""
 

@@ -1,4 +1,5 @@
-"""Settings from the Python client and the command line, with the real server: shown, changed, refused, and kept over a kill.
+"""Tests settings from the Python client and the command line, with a real server: they are shown,
+changed, refused, and kept over a kill.
 
 KITHD and KITH name the programs."""
 

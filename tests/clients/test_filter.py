@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Searches with filters by the command line and the Python client, also after a kill; and what is refused.
+"""Tests searches with filters by the command line and the Python client, also after a kill, and which
+filters are refused.
 
 KITHD and KITH name the programs."""
 

@@ -1,4 +1,5 @@
-"""The real server at the limits of its process: few descriptors, more clients than those allow, signals, addresses that are none.
+"""Tests a real server at the limits of its process: few descriptors, more clients than these allow,
+signals, wrong addresses.
 
 KITHD and KITH name the programs."""
 

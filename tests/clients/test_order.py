@@ -1,6 +1,7 @@
-"""The last write of an id wins, whatever a server does that may answer in any order, refuse for now, and break off.
+"""Tests that the last write of an id wins, though the server answers in any order, refuses some
+requests for now, and breaks connections.
 
-Against the scripted server (scripted.py), not against kithd: a real one is too well-behaved to show every order."""
+The server is that of scripted.py: kithd would not show every order."""
 
 import json
 import os
@@ -23,7 +24,7 @@ ROWS = 1500
 
 
 def ids_of(seed: int) -> list:
-    """Some ids seldom, some in every batch."""
+    """Draws ids: some are seldom, some are in every batch."""
     draw = random.Random(seed)
     return [draw.randrange(draw.choice((3, 40, 1500))) for _ in range(ROWS)]
 
@@ -81,7 +82,7 @@ class Import(unittest.TestCase):
 
 
 def client_repeats(client: kith.Client, row: int) -> None:
-    """Upserts four points, again from the first when the connection breaks."""
+    """Upserts four points. If the connection breaks, begins again with the first."""
     while True:
         try:
             client.upsert("a", [0, 1, 2, 3], numpy.full((4, 1), row, "f4"))

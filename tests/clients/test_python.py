@@ -1,4 +1,4 @@
-"""The Python client against a real server; answers are compared with NumPy's."""
+"""Tests the Python client with a real server, and compares its answers with those of NumPy."""
 
 import contextlib
 import json
@@ -491,7 +491,7 @@ class SmallServer(unittest.TestCase):
 
 
 class Wire(unittest.TestCase):
-    """The codec on its own: numbers at their edges, and bytes that are no message."""
+    """Tests the codec alone: the least and greatest numbers, and bytes that are no message."""
 
     def test_varints_survive(self) -> None:
         for n in (0, 1, 127, 128, 300, 2**32, 2**63, 2**64 - 1):

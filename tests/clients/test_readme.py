@@ -1,4 +1,5 @@
-"""What the READMEs show is run as it stands there, and answers as they say. And the Python package is built, without a network."""
+"""Runs the examples of the READMEs as they stand there, and compares the output. Also builds the
+Python package, without a network."""
 
 import base64
 import hashlib
@@ -23,7 +24,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 
 
 def block(path: str, begins: str) -> str:
-    """The indented block of a README that begins with those words."""
+    """Returns the indented block of a README that begins with those words."""
     lines = (TOP / path).read_text().splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("    " + begins))
     last = first

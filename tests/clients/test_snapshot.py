@@ -1,5 +1,5 @@
-"""Snapshots with the real server on real files: that they cost no space, come back on any number of reactors, and that a kill in the
-middle of a restore leaves one state or the other."""
+"""Tests snapshots of a real server on real files. They need no space, can be restored on any number of
+reactors, and a kill during a restore leaves the state before it or that of the snapshot."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def rows(seed: int, count: int = ROWS) -> numpy.ndarray:
 
 
 def space(folder: str) -> int:
-    """The bytes that the files take, each counted once however many names it has."""
+    """The bytes of the files. A file with several names counts once."""
     seen = {}
     for directory, _, names in os.walk(folder):
         for name in names:
@@ -40,7 +40,7 @@ def space(folder: str) -> int:
 
 
 def resident(pid: int) -> int:
-    """The process's own memory in bytes, without mapped files."""
+    """The memory of the process in bytes, without mapped files."""
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) << 10 for line in f if line.startswith("RssAnon"))
 
@@ -72,7 +72,7 @@ class SnapshotTest(unittest.TestCase):
         return str(caught.exception)
 
     def want(self, client: kith.Client, vectors: numpy.ndarray, deleted=()) -> None:
-        """Exactly these points are there."""
+        """Asserts that exactly these points are there."""
         self.assertEqual(client.count("a"), len(vectors) - len(deleted))
         for first in range(0, len(vectors), 5000):
             found = client.get("a", range(first, min(first + 5000, len(vectors))), with_payloads=False)

@@ -1,5 +1,6 @@
-"""What is on the disk, as an operator meets it: segments listed, sealed and compacted, damage found and named, and a server that goes
-on serving what is not damaged. The Python client, the command line and kithd itself against real files."""
+"""Tests what an operator does with stored data: listing, sealing and compacting segments, and finding
+damage. A server goes on serving what is not damaged. The tests use the Python client, the command
+line and kithd with real files."""
 
 import json
 import os
@@ -53,7 +54,7 @@ class StorageTest(unittest.TestCase):
         return str(caught.exception)
 
     def sealed(self, client: kith.Client, name: str):
-        """The sealed segments, once there are some and none waits to be sealed."""
+        """Waits until there are sealed segments and none waits to be sealed. Returns the sealed ones."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             states = client.info(name, with_segments=True).segments

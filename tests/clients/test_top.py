@@ -1,4 +1,5 @@
-"""kith top on a terminal: what has room at 80x24, what marks that something has not, and a server that starts again."""
+"""Tests `kith top` on a terminal: what fits into 80x24, how it marks what does not fit, and a server
+that starts again."""
 
 import os
 import re

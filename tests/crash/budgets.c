@@ -1,7 +1,7 @@
 /* budgets.c -- servers with little memory and one to 64 reactors, whose clients send upserts
- * without waiting for the answers. What the process has in memory, and not what it counts, keeps to
- * --memory and a tenth. A server whose memory is too little for its reactors does not start, and
- * says what the least is. */
+ * without waiting for answers. The memory that the kernel counts for the process must stay below
+ * --memory and a tenth. A server with too little memory for its reactors must not start, and must
+ * say how much it needs. */
 #include "cage.h"
 #include "common.h"
 #include "server.h"
@@ -14,7 +14,7 @@
 #define UNDER_WAY   10
 #define BATCH       50
 #define DIM         128
-#define ROWS        15000 /* ids are drawn from so many: most upserts replace a point */
+#define ROWS        15000 /* the number of ids: most upserts replace a point */
 #define ANSWERS     3000
 
 static struct server_plan plan = {.io = "auto"};
@@ -92,7 +92,8 @@ static int rests_within(uint64_t bytes)
     for (uint64_t end = now_us() + PATIENCE_US; now_us() < end; pause_us(50000))
         if (anonymous_bytes(server.pid) <= bytes)
             return 0;
-    return failed("at rest it still has %llu MiB", (unsigned long long)(anonymous_bytes(server.pid) >> 20));
+    return failed("after the load the server still has %llu MiB",
+                  (unsigned long long)(anonymous_bytes(server.pid) >> 20));
 }
 
 static int keeps_to(const struct budget *b)
@@ -108,7 +109,7 @@ static int keeps_to(const struct budget *b)
         return -1;
     printf("# %u refused of %d, at most %llu MiB\n", refused, ANSWERS, (unsigned long long)(most >> 20));
     if (most > bytes + bytes / 10)
-        return failed("it had %llu MiB", (unsigned long long)(most >> 20));
+        return failed("the server had %llu MiB", (unsigned long long)(most >> 20));
     if (refused > ANSWERS / 2)
         return failed("%u of %d upserts were refused", refused, ANSWERS);
     rc = rests_within(bytes);
@@ -163,15 +164,15 @@ static int run_all(const char *dir)
         printf("ok %zu - %u reactors keep to --memory %u MiB\n", i + 1, budgets[i].reactors, budgets[i].mib);
     }
     const int rc = too_little_is_said();
-    printf("%s %zu - too little memory for so many reactors is said%s%s\n", rc < 0 ? "not ok" : "ok", BUDGETS + 1,
-           rc < 0 ? ": " : "", failure());
+    printf("%s %zu - a server with too little memory for its reactors says so%s%s\n", rc < 0 ? "not ok" : "ok",
+           BUDGETS + 1, rc < 0 ? ": " : "", failure());
     return rc < 0;
 }
 
 int main(int argc, char **argv)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    printf("1..0 # skip what a sanitizer needs is not the server's\n");
+    printf("1..0 # skip a sanitizer adds memory of its own\n");
     return 0;
 #endif
     static char output[400];

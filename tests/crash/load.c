@@ -31,7 +31,8 @@ static int64_t send_delete(struct load *l, const struct operation *op)
     return kith_start_delete(l->k, l->collection, ids, op->count);
 }
 
-/* For the point's own vector, which finds it first; if it is absent, whatever comes is not it. */
+/* Searches with the vector of the point, which must be the first hit if the point exists, and no
+ * hit if not. */
 static int64_t send_search(struct load *l, const struct operation *op)
 {
     float query[DIM];
@@ -104,7 +105,7 @@ static enum operation_kind choose_kind(const struct load *l)
 static int start_operation(struct load *l, struct operation *op)
 {
     *op = (struct operation){.kind = choose_kind(l), .version = ++l->version_next};
-    /* now and then a batch of an import */
+    /* now and then a batch as large as those of an import */
     uint32_t most = random_below(8) == 0 ? LOAD_BATCH_MAX : 40;
     if (op->kind == OPERATION_SEARCH || operation_writes(op))
         choose_ids(l, op, operation_writes(op) ? 1 + (uint32_t)random_below(most) : 1);
@@ -173,7 +174,7 @@ static int refuse(struct load *l, struct operation *op, int code)
 
 #define LOST (-2)
 
-/* 1: took one answer, 0: none in time, LOST: the connection is gone, or failed(). */
+/* Returns 1 for one answer, 0 for none in time, LOST if the connection ended, or failed(). */
 static int take_answer(struct load *l, int64_t timeout_us)
 {
     struct kith_reply reply;
@@ -182,7 +183,7 @@ static int take_answer(struct load *l, int64_t timeout_us)
         return rc < 0 ? LOST : 0;
     struct operation *op = find_operation(l, reply.request);
     if (!op)
-        return failed("an answer to request %lld, which was not made", (long long)reply.request);
+        return failed("an answer to request %lld, which was not sent", (long long)reply.request);
     rc = reply.code < 0 ? refuse(l, op, reply.code) : acknowledge(l, op, &reply.result);
     return rc < 0 ? rc : 1;
 }

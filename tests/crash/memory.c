@@ -1,7 +1,7 @@
-/* memory.c -- a server with little memory and a hard limit a bit above, whose clients try to make
- * it die: more and more points, large batches, many connections with wide searches, many
- * collections. It must live, refuse with a sentence that says what to do, answer searches all the
- * time, lose nothing, and take writes again when points were deleted. */
+/* memory.c -- a server with little memory and a hard limit slightly above it. Clients try to make
+ * it run out of memory: with more and more points, large batches, many connections with wide
+ * searches, and many collections. It must not die or lose anything. Its refusals must say what to
+ * do, searches must be answered all the time, and writes must be taken again after deletions. */
 #include "cage.h"
 #include "common.h"
 #include "half_frames.h"
@@ -16,7 +16,7 @@
 #define LESS_MIB    64
 #define DIM         512
 #define BATCH       200
-#define LARGE       40000 /* points of a batch that is larger than what is kept for requests */
+#define LARGE       40000 /* points of a batch that needs more than the memory for requests */
 #define CONNECTIONS 120
 #define HALF_FRAMES 400
 #define COLLECTIONS 150
@@ -27,7 +27,7 @@ static struct server server;
 static struct cage cage;
 static struct kith *client;
 static uint64_t acknowledged, deleted, refused, anonymous_max;
-/* of batches that were refused: one core may have taken its part of them */
+/* points of refused batches: a core may have taken its part of a batch */
 static uint64_t open_points;
 
 /* -- points -- */
@@ -38,8 +38,8 @@ static void fill_vectors(float *v, size_t n)
         v[i] = (float)(random_next() >> 40) / (float)(1 << 24);
 }
 
-/* Held as f32 and never chosen otherwise: memory is full with few points, which are linked
- * quickly. */
+/* Creates a collection whose vectors are always f32, so that few points fill the memory. Few points
+ * are indexed quickly. */
 static int create(const char *name)
 {
     struct kith_collection c = {
@@ -106,15 +106,15 @@ static int check_reads(uint32_t k)
                         (unsigned long long)there, (unsigned long long)open_points);
 }
 
-/* -- the cases, each begins where the one before ended -- */
+/* -- the cases: each begins where the one before ended -- */
 
 static int start(void)
 {
     return server_start(&server, &plan) < 0 || server_connect(&server, &client) < 0 ? -1 : 0;
 }
 
-/* Frames of less than 64 KiB whose end does not come: they and their connections take no more than
- * what is kept for reading. */
+/* Frames of less than 64 KiB whose ends are not sent. They and their connections must fit into the
+ * memory that is reserved for reading. */
 static int half_sent_frames(void)
 {
     struct half_frames half;
@@ -145,7 +145,7 @@ static int import_until_refused(void)
             return check_refusal(rc, "memory is full") < 0 ? -1 : check_reads(10);
         acknowledged += BATCH;
     }
-    return failed("nothing was refused, with %llu points", (unsigned long long)acknowledged);
+    return failed("no write was refused, with %llu points", (unsigned long long)acknowledged);
 }
 
 static int reads_go_on(void)
@@ -168,8 +168,7 @@ static int large_batches(void)
     return check_reads(10);
 }
 
-/* Each asks for much, and reads its answers late. Some may be refused or turned
- * away: that is an answer. */
+/* Each connection sends large requests and reads its answers late. Refusals count as answers. */
 static int many_connections(void)
 {
     static struct kith *clients[CONNECTIONS];
@@ -223,8 +222,8 @@ static int many_collections(void)
     return check_reads(10);
 }
 
-/* The indexes need more than that: some stay in their files, and everything is found all the
- * same. */
+/* Starts with less memory than the indexes need. Some of them stay in their files, and every point
+ * is found all the same. */
 static int starts_with_less(void)
 {
     kith_close(client);
@@ -279,14 +278,14 @@ static int starts_again(void)
     return start() < 0 ? -1 : check_reads(10000);
 }
 
-/* What the heap keeps is looked at four times a second: in between, on a busy machine, it
- * may be a little more. */
+/* The server looks at its heap four times a second. In between, on a busy machine, the heap may
+ * exceed the limit slightly. */
 static int kept_the_promise(void)
 {
     return anonymous_max <= (uint64_t)(MEMORY_MIB + MEMORY_MIB / 16) << 20
                ? 0
-               : failed("%llu MiB were used, of %d that it was to keep to", (unsigned long long)(anonymous_max >> 20),
-                        MEMORY_MIB);
+               : failed("%llu MiB were used, more than --memory of %d MiB allows",
+                        (unsigned long long)(anonymous_max >> 20), MEMORY_MIB);
 }
 
 static const struct {
@@ -302,7 +301,7 @@ static const struct {
     {starts_with_less, "a start with less memory than the indexes need keeps to it, and everything is found"},
     {deletes_bring_writes_back, "deletes go on, and bring writes back"},
     {starts_again, "a stop, a kill, and starts under the same limit"},
-    {kept_the_promise, "never was more used than --memory, but for a sixteenth between two looks"},
+    {kept_the_promise, "the server never used more than --memory and a sixteenth"},
 };
 #define CASES (sizeof(cases) / sizeof(*cases))
 

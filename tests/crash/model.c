@@ -8,7 +8,7 @@
 #define GET_MAX 250 /* ids of one request */
 #define QUERIES 12
 #define K       5
-#define EPSILON 1e-3f /* kernels add up in another order than we do */
+#define EPSILON 1e-3f /* kernels of the server add in another order */
 
 static uint64_t checked;
 
@@ -67,7 +67,7 @@ static int point_differs(uint32_t n, const struct expectation *e, const char *fo
                   name_version(e->version, acknowledged), e->open ? name_version(e->maybe, open) : "nothing", found);
 }
 
-/* vector and payload NULL: the server does not have the id. */
+/* Compares one point. vector and payload are NULL if the server does not have the id. */
 static int check_point(uint32_t n, const struct expectation *e, const float *vector, const char *payload, uint32_t *ret)
 {
     checked++;
@@ -92,7 +92,7 @@ static int check_some(const struct model *m, struct kith *k, const char *collect
         ids[i] = make_id(numbers[i]);
     if (kith_get(k, collection, ids, count, true, true, DIM, &got) < 0)
         return failed("reading points: %s", kith_error(k));
-    size_t next = 0; /* what was found comes in the order asked for */
+    size_t next = 0; /* found points have the order of the request */
     for (size_t i = 0; i < count; i++) {
         uint32_t n = numbers[i];
         bool found = next < got.count && same_id(got.ids[next], ids[i]);
@@ -102,7 +102,7 @@ static int check_some(const struct model *m, struct kith *k, const char *collect
             return rc;
         next += found;
     }
-    return next == got.count ? 0 : failed("a point came back that was not asked for");
+    return next == got.count ? 0 : failed("get returned a point that was not asked for");
 }
 
 static int check_points(const struct model *m, struct kith *k, const char *collection, struct contents *ret)
@@ -152,7 +152,7 @@ static int take_field(const char *path, struct contents *ret)
             ret->fields[i] = true;
             return 0;
         }
-    return failed("the schema has a field '%s', which nobody added", path);
+    return failed("the schema has a field '%s', which was never added", path);
 }
 
 static int check_fields(const struct model *m, struct kith *k, const char *collection, struct contents *ret)
@@ -199,7 +199,7 @@ static float distance(const float *a, const float *b)
     return sum;
 }
 
-/* The distances of the K nearest, ascending. Returns how many there are. */
+/* Computes the distances of the K nearest, ascending. Returns their number. */
 static size_t brute_force(const struct truth *t, const float *query, float best[K])
 {
     size_t n = 0;
@@ -215,7 +215,7 @@ static size_t brute_force(const struct truth *t, const float *query, float best[
     return n;
 }
 
-/* Every hit is a point that is there, at the distance that it says. */
+/* Every hit must be an existing point with the right distance. */
 static int check_hits(const struct truth *t, const float *query, const struct kith_result *got)
 {
     for (size_t h = 0; h < got->count; h++) {
@@ -233,7 +233,7 @@ static int check_hits(const struct truth *t, const float *query, const struct ki
     return 0;
 }
 
-/* *missed: how many of the true neighbours were not found. */
+/* *missed: the number of true neighbours that were not found. */
 static int check_query(struct kith *k, const char *collection, const struct truth *t, bool exact, size_t *missed)
 {
     float query[DIM], best[K];
@@ -253,8 +253,7 @@ static int check_query(struct kith *k, const char *collection, const struct trut
     return failed("an exact search found %zu of the %zu nearest", good, expected);
 }
 
-/* A graph may miss some: that is its nature, and random vectors of many dimensions are the
- * hardest. */
+/* A graph search may miss some neighbours: random vectors of many dimensions are the hardest. */
 static int check_searches(struct kith *k, const char *collection, const struct contents *c)
 {
     static struct truth t;

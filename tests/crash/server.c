@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PRINTED_MAX 8000 /* bytes of its output that are shown when something went wrong */
+#define PRINTED_MAX 8000 /* bytes of the output that are printed after a failure */
 
 static _Noreturn void child(const struct server_plan *p, int output)
 {
@@ -23,7 +23,7 @@ static _Noreturn void child(const struct server_plan *p, int output)
     size_t n = 14;
     for (size_t i = 0; i < sizeof(p->extra) / sizeof(*p->extra) && p->extra[i]; i++)
         argv[n++] = p->extra[i];
-    /* it touches memory that the server never does, and memory is measured */
+    /* it touches memory that the server never would, and these tests measure memory */
     unsetenv("MALLOC_PERTURB_");
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that is killed leaves no server behind */
     dup2(output, 1);
@@ -34,7 +34,7 @@ static _Noreturn void child(const struct server_plan *p, int output)
     _exit(127);
 }
 
-/* What this run has said so far; free() it. */
+/* The output of this run so far; the caller frees it. */
 static char *read_output(const struct server *s, long from)
 {
     FILE *f = fopen(s->plan.output, "r");
@@ -70,7 +70,7 @@ static int wait_serving(struct server *s)
         if (!lives)
             return failed("kithd ended instead of serving");
     }
-    return failed("kithd does not say that it serves");
+    return failed("the output of kithd does not say that it serves");
 }
 
 int server_start(struct server *s, const struct server_plan *plan)

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Plants bugs, one at a time, and sees which test finds each.
+"""Plants bugs, one at a time, and reports which test finds each.
 
 usage: tests/mutate/run [NAME...]            all bugs, or those named
-         --check                             only sees whether each bug can still be planted
+         --check                             only checks whether each bug can still be planted
          --ci                                those marked for every run of CI
          --seeds N (400), --jobs N, --json
 
-A bug is a file bugs/NAME.bug (README.md has the format). Each is planted in a copy of the tree, built there, and given to the tests that it names, then to the
-simulator. Exit status 1 when one was found by nobody, or could not be planted."""
+A bug is a file bugs/NAME.bug (README.md has the format). Each is planted in a copy of the tree and
+built there. Then the tests that it names run, and then the simulator. The exit status is 1 if no test
+found a bug, or if a bug could not be planted."""
 import argparse
 import json
 import os

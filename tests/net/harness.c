@@ -45,7 +45,7 @@ void harness_run(enum backend_kind backend, unsigned reactors, scenario_fn scena
     struct error error = {0};
     cr_assert_eq(server_create(&options, &s), 0);
     int rc = server_run(s, &error);
-    cr_assert_eq(rc, 0, "the server said: %s", error.text);
+    cr_assert_eq(rc, 0, "the server ended with: %s", error.text);
     server_destroy(s);
     if (sim) {
         sim_destroy(sim);

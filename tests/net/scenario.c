@@ -14,7 +14,7 @@ void expect_refused(struct client *c, int rc, enum error_code code, const char *
 {
     cr_assert_eq(rc, CLIENT_REFUSED(code), "rc %d, sentence '%s'", rc, c->error);
     cr_assert(strstr(c->error, word), "'%s' does not say '%s'", c->error, word);
-    cr_assert_eq(client_ping(c), 0, "the connection goes on after '%s'", c->error);
+    cr_assert_eq(client_ping(c), 0, "the connection ended after '%s'", c->error);
 }
 
 void fill_vector(float *v, uint64_t id)

@@ -1,5 +1,5 @@
-/* Rights: each operation is refused to who may less than its row says, and only then; by values,
- * and over a connection of a server. */
+/* Tests rights: an operation is refused if, and only if, the principal has less than the right that
+ * its row of the table needs. First by values, then over a connection of a server. */
 #include "kith.pb-c.h"
 #include "net/native/operation.h"
 #include "scenario.h"
@@ -16,7 +16,7 @@ Test(auth, a_grant_adds_to_the_rights_everywhere)
     cr_assert_eq(principal_right(&guest, "mine"), RIGHT_WRITE);
     cr_assert_eq(principal_right(&guest, "theirs"), RIGHT_READ);
     cr_assert_eq(principal_right(&guest, "other"), RIGHT_NONE);
-    cr_assert_eq(principal_right(&guest, NULL), RIGHT_NONE, "the server as a whole");
+    cr_assert_eq(principal_right(&guest, NULL), RIGHT_NONE, "a grant on a collection gives no right on the server");
     cr_assert_eq(principal_right(&guest, ""), RIGHT_NONE);
     cr_assert_eq(principal_right(&principal_admin, "other"), RIGHT_MANAGE);
     cr_assert_eq(principal_right(&principal_read_only, NULL), RIGHT_READ);
@@ -58,7 +58,7 @@ Test(auth, every_operation_has_all_its_facts)
     cr_assert_null(operation_find(UINT16_MAX));
 }
 
-/* Sends an empty message; returns the code of the answer, and the sentence in c->error. */
+/* Sends a request. Returns the code of the answer; its text is in c->error. */
 static enum error_code ask(struct client *c, uint16_t op, const ProtobufCMessage *m)
 {
     int rc = client_call(c, op, m, NULL, 0, NULL);
@@ -66,8 +66,8 @@ static enum error_code ask(struct client *c, uint16_t op, const ProtobufCMessage
     return rc == 0 ? ERROR_OK : (enum error_code)(-1000 - rc);
 }
 
-/* What connections may that are opened from now on: on the simulator, where all reactors are one
- * thread. */
+/* Gives connections that are opened from now on the rights of p. Only on the simulator, where all
+ * reactors are one thread. */
 static void let(struct server *s, const struct principal *p)
 {
     for (unsigned r = 0; r < reactor_count(); r++) {
@@ -103,7 +103,7 @@ static void reader(struct server *s)
     cr_assert_eq(ask(&c, KITH_OP_CONFIG_SET, &set.base), ERROR_PERMISSION_DENIED);
     cr_assert_eq(s->cores[0]->settings.search_ef, 0u);
     cr_assert_eq(client_count(&c, "mine", &n), 0);
-    cr_assert_eq(n, 20u, "nothing was deleted, and a reader may count");
+    cr_assert_eq(n, 20u, "a refused delete deleted points");
     client_close(&c);
 }
 
@@ -120,7 +120,8 @@ static void stranger(struct server *s)
     expect_refused(&c, client_upsert(&c, "theirs", &id, 1, v, 4), ERROR_PERMISSION_DENIED, "collection 'theirs'");
     expect_refused(&c, client_count(&c, "other", &n), ERROR_PERMISSION_DENIED, "collection 'other'");
     Kith__Verify everything = KITH__VERIFY__INIT;
-    cr_assert_eq(ask(&c, KITH_OP_VERIFY, &everything.base), ERROR_PERMISSION_DENIED, "an empty name is no collection");
+    cr_assert_eq(ask(&c, KITH_OP_VERIFY, &everything.base), ERROR_PERMISSION_DENIED,
+                 "an empty name means the whole server");
     Kith__ListCollections list = KITH__LIST_COLLECTIONS__INIT;
     cr_assert_eq(ask(&c, KITH_OP_LIST, &list.base), ERROR_PERMISSION_DENIED);
     client_close(&c);

@@ -1,5 +1,6 @@
-/* A server that has more to do than it can: who is refused is told when to come again, and by when
- * an answer was wanted counts. Simulated, as time is what this is about. */
+/* Tests an overloaded server: refusals say when to try again, deadlines are kept, and clients that
+ * are slow or greedy take nothing from others. It runs on the simulator, because the tests need its
+ * exact time. */
 #include "client.h"
 #include "harness.h"
 #include "net/native/native.h"
@@ -70,14 +71,14 @@ static void refused(struct server *s)
     struct client c = with_points(s), other = opened(s);
     struct ask large = {.queries = 10000, .k = 5, .exact = true}, small = {.queries = 1, .k = 5};
     struct client_reply r;
-    for (unsigned i = 0; i < s->cores[0]->reactors; i++) { /* as if others had it */
+    for (unsigned i = 0; i < s->cores[0]->reactors; i++) { /* as if other requests ran */
         struct admission_lane *l = &s->cores[i]->admission.lanes[ADMIT_BATCH];
         l->running += 2;
         l->running_ns += 5000000000;
     }
     uint64_t began_ns = clock_now_ns();
     cr_assert_eq(search(&c, &large, &r), CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED), "%s", c.error);
-    cr_assert_lt(clock_now_ns() - began_ns, 1000000000, "at once");
+    cr_assert_lt(clock_now_ns() - began_ns, 1000000000, "the refusal must come at once");
     cr_assert(strstr(c.error, "the server is busy") && strstr(c.error, "repeat it in 2501 ms"), "%s", c.error);
     cr_assert_eq(c.retry_after_ms, 2501);
     client_reply_fini(&r);
@@ -102,7 +103,7 @@ Test(busy, a_refusal_says_when_to_come_again)
 
 /* -- deadlines -- */
 
-/* Wherever a request is when its time is up: scanning, walking, merging, fetching. */
+/* The deadline may come while a request scans, walks, merges or fetches. */
 static void late(struct server *s)
 {
     static const struct ask asks[] = {
@@ -112,7 +113,7 @@ static void late(struct server *s)
         {.queries = 100, .k = 600, .with_vectors = true},
     };
     struct client c = with_points(s);
-    /* so that time goes by while fibers work */
+    /* simulated time passes only when fibers yield */
     sim_fault_rate(s->options.runtime.sim, FAULT_PREEMPT, 200000);
     unsigned in_time = 0, too_late = 0;
     for (unsigned i = 0; i < ARRAY_LEN(asks); i++)
@@ -128,7 +129,7 @@ static void late(struct server *s)
             cr_assert(rc == 0 || rc == CLIENT_REFUSED(ERROR_DEADLINE_EXCEEDED) ||
                           rc == CLIENT_REFUSED(ERROR_RESOURCE_EXHAUSTED),
                       "%d: %s", rc, c.error);
-            if (rc < 0) /* an answer that was ready in time may be long on its way */
+            if (rc < 0) /* a large answer that was ready in time may take longer to arrive */
                 cr_assert_lt(took_ns, (deadline_ms + 5) * (uint64_t)1000000, "ask %u, deadline of %u ms: %llu ns", i,
                              deadline_ms, (unsigned long long)took_ns);
             client_reply_fini(&r);
@@ -138,7 +139,7 @@ static void late(struct server *s)
     client_close(&c);
 }
 
-Test(busy, a_request_ends_soon_after_its_deadline_whatever_it_does)
+Test(busy, a_request_ends_soon_after_its_deadline_in_every_stage)
 {
     harness_run(BACKEND_SIM, 1, late);
     harness_run(BACKEND_SIM, 2, late);
@@ -148,7 +149,8 @@ Test(busy, a_request_ends_soon_after_its_deadline_whatever_it_does)
 
 #define SHARE ((uint64_t)8 << 20)
 
-/* Of all requests in memory. Each has what it said that it would need, and no more than it must. */
+/* The bytes of all requests in memory. Asserts that each admitted request uses at most the bytes
+ * that were counted for it, and at least 80 % of them. */
 static uint64_t bytes_held(struct server *s)
 {
     uint64_t bytes = 0;
@@ -179,22 +181,22 @@ static void deaf(struct server *s)
     while (clock_now_ns() < until_ns) {
         struct client_reply r;
         most = bytes_held(s) > most ? bytes_held(s) : most;
-        /* others have their memory */
+        /* the memory of other connections is not taken */
         cr_assert_eq(search(&other, &large, &r), 0, "%s", other.error);
         client_reply_fini(&r);
         fiber_sleep_ns(100000000);
     }
-    /* and what the other one had */
+    /* one share for each of the two clients */
     cr_assert_lt(most, 2 * SHARE, "%llu bytes", (unsigned long long)most);
     uint64_t held = bytes_held(s);
-    cr_assert_eq(held, 0, "it is dropped, and nothing is left: %llu", (unsigned long long)held);
+    cr_assert_eq(held, 0, "the connection was dropped, but %llu bytes are held", (unsigned long long)held);
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
         cr_assert_eq(s->cores[i]->admission.bytes, 0);
     client_close(&c);
     client_close(&other);
 }
 
-Test(busy, who_does_not_read_is_paused_and_then_dropped)
+Test(busy, a_client_that_does_not_read_is_paused_and_then_dropped)
 {
     harness_run(BACKEND_SIM, 1, deaf);
     harness_run(BACKEND_SIM, 2, deaf);
@@ -251,7 +253,7 @@ static uint64_t most_held(struct server *s, uint64_t for_ns)
     return most;
 }
 
-/* Answers of 80 KiB and texts of 2 MiB, of which there would be hundreds. */
+/* Clients ask for hundreds of answers of 80 KiB and texts of 2 MiB and read none. */
 static void deaf_to_lists(struct server *s)
 {
     struct client c = opened(s);
@@ -269,7 +271,7 @@ static void deaf_to_lists(struct server *s)
     const uint64_t most = most_held(s, 3000000000), small = DEAF * ASKED * ((uint64_t)32 << 10);
     cr_assert_leq(most, s->cores[0]->reactors * SHARE + small, "%llu bytes", (unsigned long long)most);
     cr_assert_eq(client_ping(&c), 0);
-    fiber_sleep_ns(200000000000); /* one after the other is dropped */
+    fiber_sleep_ns(200000000000); /* the server drops one connection after the other */
     for (unsigned i = 0; i < s->cores[0]->reactors; i++)
         cr_assert_eq(s->cores[i]->admission.bytes + s->cores[i]->admission.small_bytes, 0);
     for (unsigned i = 0; i < DEAF; i++)
@@ -307,8 +309,8 @@ static void upsert_some(void *arg)
     s->options.arg = NULL;
 }
 
-/* Sixty clients that begin a frame of 40 MiB each and send a byte a second, beside
- * one that sends 2.5 MiB. */
+/* SLOW clients begin a frame of 40 MiB each and send a byte a second. The upsert of another client,
+ * of 2.5 MiB, must not wait for them. */
 static void slow_uploaders(struct server *s)
 {
     struct client c = with_points(s);
@@ -328,7 +330,7 @@ static void slow_uploaders(struct server *s)
     while (s->options.arg) {
         for (unsigned i = 0; i < SLOW; i++)
             ignore_result(client_send_bytes(&slow[i], "", 1));
-        cr_assert_lt(clock_now_ns() - began_ns, 10000000000, "the upsert waits for those that send nothing");
+        cr_assert_lt(clock_now_ns() - began_ns, 10000000000, "the upsert waits for clients that send nothing");
         fiber_sleep_ns(1000000000);
     }
     s->options.arg = was;
@@ -342,14 +344,14 @@ static void slow_uploaders(struct server *s)
     client_close(&c);
 }
 
-Test(busy, who_sends_slowly_is_in_nobodys_way)
+Test(busy, a_client_that_sends_slowly_delays_no_other)
 {
     harness_run(BACKEND_SIM, 1, slow_uploaders);
     harness_run(BACKEND_SIM, 2, slow_uploaders);
 }
 
-/* The same with frames of less than 64 KiB, which fill the memory for frames together: while
- * another waits for it, who sends a byte a second is told so, and ended. */
+/* Frames of less than 64 KiB fill the memory for frames together. While other requests wait for
+ * memory, a connection that sends a byte a second gets an error and is closed. */
 static void slow_small_uploaders(struct server *s)
 {
     struct client c = with_points(s);
@@ -378,13 +380,13 @@ static void slow_small_uploaders(struct server *s)
     client_close(&c);
 }
 
-Test(busy, who_sends_small_frames_slowly_is_ended)
+Test(busy, a_client_that_sends_small_frames_slowly_is_dropped)
 {
     harness_run(BACKEND_SIM, 1, slow_small_uploaders);
     harness_run(BACKEND_SIM, 2, slow_small_uploaders);
 }
 
-/* 1.2 MB at 16 KiB a second take more than a minute. */
+/* Reading 1.2 MB at 16 KiB a second takes more than a minute. */
 static void slow_reader(struct server *s)
 {
     struct client c = with_points(s);
@@ -401,7 +403,7 @@ static void slow_reader(struct server *s)
     client_close(&c);
 }
 
-Test(busy, who_reads_slowly_and_steadily_gets_all_of_it)
+Test(busy, a_client_that_reads_slowly_and_steadily_gets_its_answer)
 {
     harness_run(BACKEND_SIM, 1, slow_reader);
 }
@@ -425,17 +427,17 @@ static void crowd(struct server *s)
     client_close(&c);
 }
 
-Test(busy, who_is_one_too_many_is_told_so)
+Test(busy, one_connection_too_many_is_refused_with_the_reason)
 {
     harness_run(BACKEND_SIM, 1, crowd);
     harness_run(BACKEND_SIM, 2, crowd);
 }
 
-/* -- many connections that send all they may -- */
+/* -- many connections that send as many requests as they may -- */
 
 #define FLOODERS 40
 
-/* Requests that are in memory. */
+/* The number of requests in memory. */
 static unsigned requests_of(const struct core *c)
 {
     const struct front *f = c->front;
@@ -487,7 +489,7 @@ static void flooded(struct server *s)
     cr_assert_eq(c->places.left, c->places.most);
 }
 
-Test(busy, who_sends_all_they_may_share_a_number_of_places)
+Test(busy, connections_that_send_all_they_may_share_a_number_of_places)
 {
     harness_run(BACKEND_SIM, 1, flooded);
 }

@@ -1,6 +1,6 @@
-/* Settings asked for and changed by clients: every core goes by them, they outlive a restart
- * and a power cut, an option of the command line wins at a start, and a restore of a
- * snapshot leaves them alone. */
+/* Tests settings that clients read and change. Every core uses a changed setting. It survives a
+ * restart and a power cut. An option of the command line wins at a start. Restoring a snapshot
+ * changes no setting. */
 #include "base/log.h"
 #include "client.h"
 #include "gpu/gpu.h"
@@ -26,7 +26,7 @@ static int get(struct client *c, const char *name, Kith__Config **ret)
     return 0;
 }
 
-/* value NULL: reset. */
+/* value NULL: resets the setting. */
 static int set(struct client *c, const char *name, const char *value)
 {
     Kith__SetConfig ask = KITH__SET_CONFIG__INIT;
@@ -68,7 +68,7 @@ static void change_and_refuse(struct server *s)
     kith__config__free_unpacked(all, NULL);
     cr_assert_eq(set(&c, "search.ef", "77"), 0, "%s", c.error);
     cr_assert_eq(set(&c, "slice_us", "200"), 0, "%s", c.error);
-    /* the answer says that all know; nobody writes now */
+    /* after the answer all cores have the value; reading it is safe because no core writes it */
     for (unsigned r = 0; r < reactor_count(); r++)
         cr_assert(s->cores[r]->settings.search_ef == 77 && s->cores[r]->settings.slice_us == 200);
     expect(&c, "search.ef", "77", KITH__SETTING_SOURCE__SETTING_SOURCE_SET);
@@ -114,8 +114,8 @@ Test(config, a_restore_of_a_snapshot_leaves_settings_alone)
     harness_run(BACKEND_SIM, 2, snapshot_and_restore);
 }
 
-/* A search that names no ef is one with the setting's: the same hits as with that ef, in a graph
- * where another ef finds others. */
+/* A sum over the hits of a search. A search without ef must find what a search with the ef of the
+ * setting finds, in a graph in which another ef finds other hits. */
 static uint64_t sum_of_hits(struct client *c, const float *query, uint32_t ef)
 {
     uint64_t sum = 0;
@@ -165,10 +165,10 @@ static void search_default(struct server *s)
     cr_assert_eq(client_upsert(&c, "a", ids, ROWS, v, 16), 0, "%s", c.error);
     cr_assert_eq(client_call(&c, KITH_OP_SEAL, &seal.base, NULL, 0, NULL), 0, "%s", c.error);
     uint64_t narrow = answers(&c, queries, 1), wide = answers(&c, queries, 200);
-    cr_assert_neq(narrow, wide, "the graph is too good for this test");
+    cr_assert_neq(narrow, wide, "both ef find the same hits: the test shows nothing");
     cr_assert_eq(set(&c, "search.ef", "1"), 0);
     cr_assert_eq(answers(&c, queries, 0), narrow);
-    cr_assert_eq(answers(&c, queries, 200), wide, "what a search says itself counts");
+    cr_assert_eq(answers(&c, queries, 200), wide, "the ef of a search must win over the setting");
     cr_assert_eq(set(&c, "search.ef", "200"), 0);
     cr_assert_eq(answers(&c, queries, 0), wide);
     client_close(&c);
@@ -200,7 +200,7 @@ static int run(void (*on_ready)(struct server *s, void *arg), const struct setti
     cr_assert_eq(server_create(&options, &s), 0);
     int rc = server_run(s, &error);
     server_destroy(s);
-    cr_assert(rc == 0 || rc == -EOWNERDEAD, "the server said: %s", error.text);
+    cr_assert(rc == 0 || rc == -EOWNERDEAD, "the server ended with: %s", error.text);
     return rc;
 }
 
@@ -208,7 +208,7 @@ static void quiet(enum log_level level, const char *line, void *arg)
 {
 }
 
-static unsigned begun, acknowledged; /* values of search.ef */
+static unsigned begun, acknowledged; /* the newest values of search.ef, sent and acknowledged */
 
 static void change_often(struct server *s, void *arg)
 {
@@ -227,8 +227,8 @@ static void change_often(struct server *s, void *arg)
 static void look(struct server *s, void *arg)
 {
     uint64_t is = s->cores[0]->settings.search_ef;
-    cr_assert(is == acknowledged || is == begun, "%u was acknowledged and %u begun, but it is %u", acknowledged, begun,
-              (unsigned)is);
+    cr_assert(is == acknowledged || is == begun, "%u was acknowledged and %u was sent, but the setting is %u",
+              acknowledged, begun, (unsigned)is);
     server_stop(s);
 }
 

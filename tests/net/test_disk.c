@@ -1,6 +1,6 @@
-/* A whole server on the simulator while its disk fills up, fails and gets better, with restarts
- * in between: what it refuses, what it goes on doing, and that it comes back by itself with all
- * that was acknowledged. */
+/* Tests a whole server on the simulator while its disk fills up, fails and recovers, with restarts
+ * in between. Upserts are refused, searches and deletions go on, and the server recovers by itself
+ * with all acknowledged points. */
 #include "actors/server.h"
 #include "base/log.h"
 #include "client.h"
@@ -54,7 +54,7 @@ static void serve(unsigned reactors, scenario_fn scenario)
     struct error error = {0};
     cr_assert_eq(server_create(&options, &s), 0);
     int rc = server_run(s, &error);
-    cr_assert_eq(rc, 0, "the server said: %s", error.text);
+    cr_assert_eq(rc, 0, "the server ended with: %s", error.text);
     server_destroy(s);
 }
 
@@ -89,8 +89,8 @@ static int erase(struct client *c, uint64_t n)
     return rc;
 }
 
-/* Every acknowledged point is there with its vector, no deleted one; a batch that was refused
- * may be there in part. */
+/* Asserts that every acknowledged point is there with its vector, and no deleted one. A refused
+ * batch may be there in part. */
 static void expect_all(struct client *c)
 {
     for (uint64_t id = 0; id < written; id += 7) {
@@ -113,7 +113,7 @@ static void expect_all(struct client *c)
     cr_assert(n == 1 && score == 0);
 }
 
-/* What monitoring reads. */
+/* Asserts that an HTTP page, which monitoring reads, contains the text or does not. */
 static void expect_page(struct server *s, const char *path, const char *text, bool there)
 {
     if (!net_has_http())

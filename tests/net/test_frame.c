@@ -1,5 +1,5 @@
-/* The frame header as pure bytes: what is taken, what is refused, and that a refusal does not wait
- * for more bytes than it needs. */
+/* Tests the header of a frame as pure bytes: which headers are taken and which refused. A refusal
+ * does not wait for more bytes than it needs. */
 #include "net/native/frame.h"
 
 #include <criterion/criterion.h>
@@ -61,7 +61,7 @@ Test(frame, a_wrong_magic_is_refused_at_its_first_byte)
     cr_assert_lt(frame_parse("KITX", 4, &ret, &error), 0);
 }
 
-Test(frame, http_is_told_that_it_is_http)
+Test(frame, http_on_the_native_port_is_recognised)
 {
     struct error error;
     struct kith_frame_header ret;

@@ -1,5 +1,5 @@
-/* What protocols stand on: any kind of stream will do, and clients come in at every address of the
- * list. */
+/* Tests what protocols build on: a protocol works over any kind of stream, and clients can connect
+ * at every address of the list of listeners. */
 #include "kith.pb-c.h"
 #include "net/front.h"
 #include "scenario.h"
@@ -19,7 +19,7 @@ static int64_t tape_read(struct stream *s, void *bytes, size_t capacity, uint64_
 {
     struct tape *t = s->state;
     size_t n = t->in_size - t->in_at;
-    n = n < 7 ? n : 7; /* in small pieces */
+    n = n < 7 ? n : 7; /* hands out small pieces */
     n = n < capacity ? n : capacity;
     memcpy(bytes, t->in + t->in_at, n);
     t->in_at += n;
@@ -55,7 +55,7 @@ static const char *tape_peer(const struct stream *s)
 
 static const struct stream_kind tape_kind = {"tape", tape_read, tape_write, tape_shutdown, tape_close, tape_peer};
 
-/* What is on the tape, to the first listener of that protocol. */
+/* The first listener of the protocol serves the tape. */
 static void play(struct server *s, const struct protocol *protocol, struct tape *t)
 {
     struct front *f = server_core(s)->front;
@@ -65,8 +65,8 @@ static void play(struct server *s, const struct protocol *protocol, struct tape 
             protocol->serve(&f->listeners[i], &stream);
             break;
         }
-    cr_assert(t->closed, "who serves a stream closes it");
-    cr_assert_eq(t->in_at, t->in_size, "all was read");
+    cr_assert(t->closed, "the protocol must close a stream that it served");
+    cr_assert_eq(t->in_at, t->in_size, "the protocol must read the whole stream");
 }
 
 static void put_frame(struct tape *t, uint16_t op, uint64_t id, const ProtobufCMessage *meta)
@@ -93,7 +93,7 @@ NATIVE_TEST(front, the_native_protocol_speaks_over_any_stream)
     struct kith_frame_header h;
     size_t at = 0;
     for (uint64_t id = 1; id <= 2; id++) {
-        cr_assert_leq(at + sizeof(h), t.out_size, "answer %d is there", (int)id);
+        cr_assert_leq(at + sizeof(h), t.out_size, "answer %d is missing", (int)id);
         memcpy(&h, t.out + at, sizeof(h));
         cr_assert(h.magic == KITH_MAGIC && h.request_id == id && h.flags == KITH_FLAG_REPLY && h.word == 0);
         at += sizeof(h) + h.meta_bytes;
@@ -119,9 +119,9 @@ NATIVE_TEST(front, clients_come_in_at_every_address_of_the_list)
 {
     struct client first, second;
     cr_assert_eq(s->options.listeners[2].protocol, PROTOCOL_NATIVE);
-    cr_assert(s->ports[0] && s->ports[2] && (s->ports[1] || !net_has_http()), "each has a port");
+    cr_assert(s->ports[0] && s->ports[2] && (s->ports[1] || !net_has_http()), "each listener must have a port");
     cr_assert_neq(s->ports[0], s->ports[2]);
-    cr_assert_eq(server_port(s, PROTOCOL_NATIVE), s->ports[0], "the first one");
+    cr_assert_eq(server_port(s, PROTOCOL_NATIVE), s->ports[0], "of several native listeners the first counts");
     cr_assert_eq(client_open(&first, s->ports[0]), 0);
     cr_assert_eq(client_open(&second, s->ports[2]), 0);
     fill_collection(&first, "shared", 10);

@@ -1,4 +1,4 @@
-/* The HTTP listener: its two pages, and its answers to what is not asked for. */
+/* Tests the HTTP listener: its pages, and its answers to wrong requests. */
 #include "client.h"
 #include "harness.h"
 
@@ -40,13 +40,13 @@ static void pages(struct server *s)
     expect(s, "POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 405 ");
     expect(s, "this is no request\r\n\r\n", "HTTP/1.1 400 ");
     expect(s, "HEAD /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
-    cr_assert_str_eq(strstr(text, "\r\n\r\n"), "\r\n\r\n", "a HEAD has no body");
+    cr_assert_str_eq(strstr(text, "\r\n\r\n"), "\r\n\r\n", "the answer to a HEAD must have no body");
     expect(s, "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
            "HTTP/1.1 200 ");
-    cr_assert(strstr(text + 10, "HTTP/1.1 200 "), "the second answer of a kept connection");
+    cr_assert(strstr(text + 10, "HTTP/1.1 200 "), "a kept connection must get a second answer");
 }
 
-/* RFC 9112: 5.1, no space in a header's name or behind it; 3.2, one Host. */
+/* RFC 9112, section 5.1: no space in or behind the name of a header. Section 3.2: one Host. */
 static void headers(struct server *s)
 {
     static const struct {
@@ -115,8 +115,8 @@ Test(http, metrics_count_what_happened)
 
 #define HTTP_MOST 64
 
-/* Idle connections, until one hears that it is too many. */
-static void crowd(struct server *s)
+/* Opens idle connections until the server refuses one. */
+static void too_many(struct server *s)
 {
     struct connection *idle[HTTP_MOST];
     unsigned n = 0;
@@ -124,7 +124,7 @@ static void crowd(struct server *s)
     if (!net_has_http())
         return;
     do {
-        cr_assert_lt(n, HTTP_MOST, "there is a bound");
+        cr_assert_lt(n, HTTP_MOST, "no bound was met");
         cr_assert_eq(connection_open("127.0.0.1", server_port(s, PROTOCOL_HTTP), &idle[n]), 0);
     } while (connection_receive(idle[n++], &byte, 1, clock_now_ns() + 20000000) == -ETIME);
     expect(s, "GET /healthz HTTP/1.1\r\n\r\n", "HTTP/1.1 503 ");
@@ -132,7 +132,7 @@ static void crowd(struct server *s)
     const char *body = strstr(text, "\r\n\r\n") + 4;
     cr_assert_eq(strncmp(body, "{\"error\": \"", 11), 0);
     const size_t said = strtoul(strstr(text, "Content-Length: ") + 16, NULL, 10);
-    cr_assert_eq(strlen(body), said, "the length is as it says");
+    cr_assert_eq(strlen(body), said, "the body must have the bytes of Content-Length");
     connection_close(idle[0]);
     fiber_sleep_ns(1000000000);
     expect(s, "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.1 200 ");
@@ -140,8 +140,8 @@ static void crowd(struct server *s)
         connection_close(idle[i]);
 }
 
-Test(http, who_is_one_too_many_is_told_so)
+Test(http, one_connection_too_many_is_refused_with_the_reason)
 {
-    harness_run(BACKEND_SIM, 1, crowd);
-    harness_run(BACKEND_AUTO, 1, crowd);
+    harness_run(BACKEND_SIM, 1, too_many);
+    harness_run(BACKEND_AUTO, 1, too_many);
 }

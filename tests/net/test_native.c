@@ -1,5 +1,5 @@
-/* The native protocol against a whole server: what is asked for rightly, and what is refused
- * because the request is wrong. */
+/* Tests the native protocol with a whole server: right requests are answered, wrong requests are
+ * refused. */
 #include "scenario.h"
 
 #include <errno.h>
@@ -144,14 +144,14 @@ NATIVE_TEST(native, payloads_and_vectors_come_with_hits_of_ids_as_uuids)
     enum { N = 40 };
     struct client c = opened(s);
     cr_assert_eq(client_create(&c, "a", 4, KITH__METRIC__METRIC_IP), 0);
-    static uint8_t uuids[N * 16], payloads[N * 300]; /* the stack of a fiber is small */
+    static uint8_t uuids[N * 16], payloads[N * 300]; /* too large for the stack of a fiber */
     static uint32_t sizes[N];
     static float v[N * 4];
     uint32_t bytes = 0;
     for (uint32_t i = 0; i < N; i++) {
         uuids[i * 16] = 0x55;
         uuids[i * 16 + 15] = (uint8_t)i;
-        sizes[i] = i % 4 == 0 ? 0 : i * 7; /* some larger than the room a router offers at first */
+        sizes[i] = i % 4 == 0 ? 0 : i * 7; /* some are larger than the router's first buffer */
         memset(payloads + bytes, (int)i, sizes[i]);
         bytes += sizes[i];
         fill_vector(v + i * 4, i);
@@ -187,7 +187,7 @@ NATIVE_TEST(native, payloads_and_vectors_come_with_hits_of_ids_as_uuids)
         at += sizes[row];
         cr_assert_eq(memcmp(r.block + i * 16, v + row * 4, 16), 0);
         if (i % N > 0)
-            cr_assert(p->scores[i] <= p->scores[i - 1], "inner products fall");
+            cr_assert(p->scores[i] <= p->scores[i - 1], "hits must come in order of falling inner products");
     }
     cr_assert_eq(at, p->payloads.len);
     kith__points__free_unpacked(p, NULL);
@@ -217,7 +217,7 @@ NATIVE_TEST(native, wrong_searches_are_refused)
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT,
                    "fan_out -1");
     search.fan_out = KITH__FAN_OUT__FAN_OUT_UNSPECIFIED;
-    search.dim = 2; /* two queries, the client means; by the block it could be one */
+    search.dim = 2; /* the client means two queries; the bytes of the block could also be one */
     expect_refused(&c, client_call(&c, KITH_OP_SEARCH, &search.base, q, 16, NULL), ERROR_INVALID_ARGUMENT,
                    "the query has 2 dimensions; collection 'a' has 4");
     cr_assert_eq(client_create(&c, "angles", 4, KITH__METRIC__METRIC_COSINE), 0);

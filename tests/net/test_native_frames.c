@@ -1,4 +1,5 @@
-/* Bytes and frames: hostile ones, halves of them, many at once, and texts in them that are none. */
+/* Tests hostile bytes and frames, incomplete frames, many frames at once, and invalid texts and
+ * numbers in frames. */
 #include "scenario.h"
 
 #include <string.h>
@@ -135,7 +136,8 @@ NATIVE_TEST(native_frames, a_client_that_leaves_with_requests_in_flight_is_forgo
 
 /* -- texts and numbers -- */
 
-/* Where a C string ends, another collection's name would; and where 32 bits end, another number. */
+/* A NUL inside a name would make it the name of another collection. Cut to 32 bits, a number would
+ * be another one. Both must be refused. */
 static void odd_fields(struct server *s)
 {
     static const struct {
@@ -166,7 +168,7 @@ static void odd_fields(struct server *s)
         expect_refused(&c, client_receive(&c, &r), ERROR_INVALID_ARGUMENT, asks[i].word);
         client_reply_fini(&r);
     }
-    cr_assert_eq(client_drop(&c, "a"), 0, "it is still there");
+    cr_assert_eq(client_drop(&c, "a"), 0, "the collection must still be there");
     client_close(&c);
 }
 

@@ -1,5 +1,5 @@
-/* What all connections share: the memory for large frames, and the list of
- * collections while it changes. */
+/* Tests what all connections share: the memory for large frames, and the list of collections while
+ * it changes. */
 #include "../columns/one_vector.h"
 #include "reactor/sim/sim.h"
 #include "scenario.h"
@@ -34,22 +34,22 @@ static void crowded(struct server *s)
     uint64_t all = bound->bytes, count = 0;
     struct large_upsert u = {.port = server_port(s, PROTOCOL_NATIVE)};
     fill_collection(&c, "few", 10);
-    /* as if others had it: */
+    /* as if other connections held all of the memory */
     cr_assert_eq(byte_pool_begin(bound, &others, BYTES_URGENT, all, 0), 0);
-    /* all of its bytes have come */
+    /* all bytes of that frame have arrived */
     cr_assert_eq(byte_pool_grow(bound, &others, all, 0), 0);
     cr_assert_eq(fiber_start(CLASS_INTERACTIVE, upsert_much, &u, "client"), 0);
     fiber_sleep_ns(5000000000);
-    cr_assert(!u.answered, "a large request waits for room");
+    cr_assert(!u.answered, "a large request must wait for memory");
     cr_assert_eq(client_count(&c, "few", &count), 0);
-    cr_assert_eq(count, 10, "a small one does not");
+    cr_assert_eq(count, 10, "a small request must not wait");
     byte_pool_end(bound, &others);
     while (!u.over)
         fiber_sleep_ns(1000000);
     cr_assert_eq(client_count(&c, "much", &count), 0);
     cr_assert_eq(count, 10000);
     for (unsigned r = 0; r < BYTE_RANKS; r++)
-        cr_assert_eq(bound->held[r], 0, "all of it was given back");
+        cr_assert_eq(bound->held[r], 0, "all memory must be given back");
     client_close(&c);
 }
 
@@ -67,8 +67,8 @@ struct churn {
     bool stop, over;
 };
 
-/* Collections between the others come and go, also while a list is made: in the simulator no time
- * passes then, so no client's would. */
+/* Adds and removes collections whose names are between the others, also while a list is made. A
+ * client could not do that: no simulated time passes while a list is made. */
 static void churn_run(void *arg)
 {
     struct churn *u = arg;
@@ -90,7 +90,7 @@ static void churn_run(void *arg)
     u->over = true;
 }
 
-/* Those that were there all the time are there once, in their order. */
+/* Asserts that the list has every lasting collection once, in the order of names. */
 static void expect_listed(struct client *c)
 {
     Kith__ListCollections ask = KITH__LIST_COLLECTIONS__INIT;

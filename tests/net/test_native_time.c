@@ -1,6 +1,6 @@
-/* Deadlines, cancelling, timeouts and the end of a server. Deadlines and cancelling need
- * work that takes some time, so they run on this machine; timeouts need a clock that runs,
- * so they are simulated. */
+/* Tests deadlines, cancelling, timeouts and the end of a server. Tests of deadlines and cancelling
+ * need work that takes time, so they run on this machine. Tests of timeouts are simulated, so that
+ * minutes pass at once. */
 #include "scenario.h"
 
 #include <stdlib.h>
@@ -84,11 +84,11 @@ static void silence(struct server *s)
     client_close(&half);
 
     fiber_sleep_ns(3600000000000ull);
-    cr_assert_eq(client_ping(&idle), 0, "an idle connection lives");
+    cr_assert_eq(client_ping(&idle), 0, "an idle connection must stay open");
     client_close(&idle);
 }
 
-Test(native_time, who_says_no_hello_or_half_a_frame_is_given_up_and_who_is_idle_is_not)
+Test(native_time, a_connection_without_hello_or_with_half_a_frame_is_dropped_but_not_an_idle_one)
 {
     harness_run(BACKEND_SIM, 2, silence);
 }
@@ -114,7 +114,7 @@ static void deaf(struct server *s)
     search.k = 1000;
     search.with_vectors = true;
     float q[4] = {1, 2, 3, 4};
-    for (uint64_t i = 0; i < 2000; i++) /* tens of megabytes of answers, which nobody reads */
+    for (uint64_t i = 0; i < 2000; i++) /* tens of MB of answers that are not read */
         if (client_send(&c, KITH_OP_SEARCH, i, 0, &search.base, q, 16) < 0)
             break;
     fiber_sleep_ns(120000000000ull);
@@ -124,12 +124,13 @@ static void deaf(struct server *s)
     client_close(&other);
 }
 
-Test(native_time, who_does_not_read_answers_is_given_up)
+Test(native_time, a_client_that_does_not_read_answers_is_dropped)
 {
     harness_run(BACKEND_SIM, 2, deaf);
 }
 
-/* The answer to request 5, or that the server stops; then the connection ends. */
+/* Receives the answer to request 5, or the error that the server stops. Then the connection must
+ * end. */
 static void want_last_answer(struct client *c)
 {
     struct client_reply r;
@@ -146,7 +147,7 @@ static void stop_with_requests(struct server *s)
     struct client c = with_large_collection(s);
     cr_assert_eq(send_large_search(&c, 5, 0, 200), 0);
     fiber_sleep_ns(2000000);
-    server_stop(s); /* waits for the answer, which is sent before the connection ends */
+    server_stop(s); /* the server sends the answer before it closes the connection */
     want_last_answer(&c);
     client_close(&c);
 }
@@ -156,8 +157,8 @@ Test(native_time, a_stop_lets_requests_end)
     harness_run(BACKEND_AUTO, 2, stop_with_requests);
 }
 
-/* A frame of which the rest does not come, with and without a request under way on its
- * connection. */
+/* Stops the server while connections have sent a part of a frame, with and without a request under
+ * way. */
 static void stop_with_half_frames(struct server *s)
 {
     struct client c = with_large_collection(s), other = opened(s);
@@ -171,7 +172,7 @@ static void stop_with_half_frames(struct server *s)
     fiber_sleep_ns(2000000);
     const uint64_t began_ns = clock_now_ns();
     server_stop(s);
-    cr_assert_lt(clock_now_ns() - began_ns, 1000000000u, "in the simulated time");
+    cr_assert_lt(clock_now_ns() - began_ns, 1000000000u, "the stop must not wait for the rest of a frame");
     want_last_answer(&c);
     struct client_reply r;
     cr_assert_lt(client_receive(&other, &r), 0);

@@ -1,5 +1,5 @@
-/* A search asks for a recall, and gets it: of what grows, of what is sealed, and as the server is
- * set when it asks for nothing. */
+/* Tests that a search gets the recall that it asks for, in growing and in sealed segments. A search
+ * that asks for none gets that of the server's settings. */
 #include "client.h"
 #include "harness.h"
 
@@ -13,9 +13,9 @@
 #define QUERIES 60u
 #define K       10u
 
-static float *points; /* ROWS, then QUERIES; repeatable */
+static float *points; /* ROWS rows, then QUERIES queries; the same in every run */
 
-/* Numbers near a line in many dimensions: neither all alike nor all strangers. */
+/* Points near a line in many dimensions: neighbours are similar, but not equal. */
 static void make_points(void)
 {
     uint64_t state = 1;
@@ -51,8 +51,7 @@ static void seal(struct client *c)
     cr_assert_eq(client_call(c, KITH_OP_COMPACT, &ask.base, NULL, 0, NULL), 0, "%s", c->error);
 }
 
-/* The share of the K nearest that searches find which ask as c does; *ret_found: what they
- * found, as one number. */
+/* The recall of searches with the options of c. *ret_found is a hash of all hits. */
 static double recall_of(struct client *c, uint64_t *ret_found)
 {
     uint32_t found = 0;
@@ -105,19 +104,19 @@ static void check_settings(struct client *c)
     uint64_t low, high, usual, found;
     (void)recall_asked(c, 0.6f, &low);
     (void)recall_asked(c, 0.98f, &high);
-    cr_assert_neq(low, high, "the graph is too good for this test");
+    cr_assert_neq(low, high, "both recalls find the same hits: the test shows nothing");
     (void)recall_of(c, &usual);
-    cr_assert_eq(usual, high, "0.98 is what a search gets that asks for nothing");
+    cr_assert_eq(usual, high, "a search that asks for no recall must get 0.98");
     cr_assert_eq(set(c, "search.recall", "0.6"), 0, "%s", c->error);
     (void)recall_of(c, &usual);
     cr_assert_eq(usual, low);
     (void)recall_asked(c, 0.98f, &found);
-    cr_assert_eq(found, high, "what a search says itself counts");
+    cr_assert_eq(found, high, "the recall of a search must win over the setting");
     cr_assert_eq(set(c, "search.ef", "1000"), 0, "%s", c->error);
     (void)recall_of(c, &found);
-    cr_assert(found != low && found != high, "ef, where it is set, goes before");
+    cr_assert(found != low && found != high, "the setting ef must win over the setting recall");
     (void)recall_asked(c, 0.6f, &found);
-    cr_assert_eq(found, low, "but not before what a search says itself");
+    cr_assert_eq(found, low, "the recall of a search must win over the setting ef");
     cr_assert_eq(set(c, "search.recall", "1.5"), CLIENT_REFUSED(ERROR_INVALID_ARGUMENT));
 }
 
@@ -146,7 +145,7 @@ static void check_info(struct client *c)
     client_reply_fini(&r);
 }
 
-/* Searches are repeated exactly, one after the other, while time goes by. */
+/* The server repeats searches exactly, one after the other, to measure its recall. */
 static void check_watch(struct server *s, struct client *c)
 {
     uint64_t samples = 0, wanted = 0, found = 0, ignored;
@@ -170,7 +169,7 @@ static void check_watch(struct server *s, struct client *c)
         cr_assert_eq(s->cores[r]->settings.search_recall_sample, 0);
 }
 
-/* -- a segment that was measured before harder queries came -- */
+/* -- queries that are harder than those with which a segment was measured -- */
 
 #define CENTRES 100u
 
@@ -195,7 +194,7 @@ static void fill_clusters(struct client *c)
     collection.ef_construct = 20;
     create.collection = &collection;
     cr_assert_eq(client_call(c, KITH_OP_CREATE, &create.base, NULL, 0, NULL), 0, "%s", c->error);
-    for (uint32_t i = 0; i < ROWS * DIM; i++) /* the first in so many are centres */
+    for (uint32_t i = 0; i < ROWS * DIM; i++) /* the first CENTRES rows are the centres */
         points[i] = i < CENTRES * DIM ? random_unit() : points[i % (CENTRES * DIM)] + 1e-3f * random_unit();
     for (uint32_t from = 0; from < ROWS; from += ROWS / 10) {
         for (uint32_t i = 0; i < ROWS / 10; i++)
@@ -204,8 +203,9 @@ static void fill_clusters(struct client *c)
     }
 }
 
-/* Queries that lie between them, one after the other, each with time behind it. */
-static double recall_of_strangers(struct client *c, uint32_t rounds)
+/* The mean recall of random queries, which lie between the clusters. Between the rounds the server
+ * has time to measure live queries. */
+static double recall_between_clusters(struct client *c, uint32_t rounds)
 {
     double sum = 0;
     uint64_t found;
@@ -226,9 +226,9 @@ static void ask_otherwise(struct server *s)
     cr_assert_eq(set(&c, "search.recall_sample", "5"), 0, "%s", c.error);
     fill_clusters(&c);
     seal(&c);
-    const double at_first = recall_of_strangers(&c, 1);
-    (void)recall_of_strangers(&c, 40);
-    const double later = recall_of_strangers(&c, 4);
+    const double at_first = recall_between_clusters(&c, 1);
+    (void)recall_between_clusters(&c, 40);
+    const double later = recall_between_clusters(&c, 4);
     cr_expect_lt(at_first, 0.95, "%f", at_first);
     cr_expect_geq(later, 0.98, "%f", later);
     client_close(&c);

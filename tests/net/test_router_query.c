@@ -1,5 +1,5 @@
-/* The model of a query and of a write, as the router takes it: what no message of the native
- * protocol says yet, and what is refused whatever protocol it came by. */
+/* Tests queries and writes as the router takes them: options that no message of the native protocol
+ * has yet, and refusals that hold for every protocol. */
 #include "actors/router/router.h"
 #include "scenario.h"
 
@@ -31,7 +31,7 @@ static void end(struct request *rq)
     request_release(rq);
 }
 
-/* The ids of the answer into ret; returns how many. */
+/* Writes the ids of the answer into ret. Returns their number. */
 static uint32_t search(struct server *s, const struct query *q, uint64_t *ret)
 {
     struct answer points;
@@ -68,16 +68,17 @@ NATIVE_TEST(router_query, an_offset_leaves_out_the_first_hits)
         q = ask_for(7, offset);
         const uint32_t n = search(s, &q, page), left = POINTS - offset;
         cr_assert_eq(n, left < 7 ? left : 7);
-        cr_assert_eq(memcmp(page, all + offset, n * sizeof(*page)), 0, "the hits from %u on", offset);
+        cr_assert_eq(memcmp(page, all + offset, n * sizeof(*page)), 0, "the page of hits from %u on differs", offset);
     }
     q = ask_for(5, POINTS);
-    cr_assert_eq(search(s, &q, page), 0u, "behind the last one");
+    cr_assert_eq(search(s, &q, page), 0u, "a page behind the last hit must be empty");
     q = ask_for(5, POINTS + 3);
     cr_assert_eq(search(s, &q, page), 0u);
     q = ask_for(5, 3);
     q.select.payloads = q.select.vectors = true;
     cr_assert_eq(search(s, &q, page), 5u);
-    cr_assert_eq(memcmp(page, all + 3, 5 * sizeof(*page)), 0, "with what belongs to them");
+    cr_assert_eq(memcmp(page, all + 3, 5 * sizeof(*page)), 0,
+                 "asking for vectors and payloads must not change the hits");
 }
 
 NATIVE_TEST(router_query, names_of_vectors_are_checked)

@@ -1,5 +1,5 @@
-/* Schemas through the native protocol: every core goes by a change when it is acknowledged, one
- * of two changes of one version wins, a change outlives a power cut, and what cannot be is
+/* Tests schemas through the native protocol. Every core uses a change when it is acknowledged. Of
+ * two changes of one version one wins. A change survives a power cut. An impossible change is
  * refused with a sentence. */
 #include "client.h"
 #include "gpu/gpu.h"
@@ -12,10 +12,10 @@
 
 #define INTEGER "integer"
 
-/* On every core, in the replica and in the shard: that version, and so many fields. */
+/* Asserts that every core has this version and number of fields, in its replica and its shard. */
 static void expect_everywhere(struct server *s, const char *name, uint64_t version, unsigned fields)
 {
-    for (unsigned r = 0; r < reactor_count(); r++) { /* nobody writes now */
+    for (unsigned r = 0; r < reactor_count(); r++) { /* safe, because no core writes now */
         const struct collection_entry *e = replica_find(&s->cores[r]->collections, name);
         cr_assert(e && !e->next_schema && shard_config(e->shard)->schema == e->config.schema);
         cr_assert(e->config.schema->version == version && e->config.schema->field_count == fields, "reactor %u", r);
@@ -119,7 +119,7 @@ static void create_and_refuse(struct server *s)
     vector.multi = true;
     want(&c, create_with(&c, &vector, 1, 0), ERROR_UNIMPLEMENTED, "multi");
     vector.multi = false;
-    /* today's vector, told as one of a list */
+    /* the only vector, given as a list of one */
     cr_assert_eq(create_with(&c, &vector, 1, 0), 0, "%s", c.error);
     expect_everywhere(s, "made", 1, 0);
     cr_assert_eq(client_drop(&c, "made"), 0);
@@ -164,7 +164,7 @@ Test(schema, is_given_when_a_collection_is_created)
     harness_run(BACKEND_SIM, 2, create_with_fields);
 }
 
-/* -- changes at once -- */
+/* -- concurrent changes -- */
 
 #define CHANGERS 6
 
@@ -175,7 +175,7 @@ struct changer {
     bool over;
 };
 
-/* Adds and drops a field of its own, each time by the version it has just seen. */
+/* Adds and drops a field of its own. Each change names the version that was seen last. */
 static void change_often(void *arg)
 {
     struct changer *x = arg;
@@ -217,8 +217,8 @@ static void change_at_once(struct server *s)
             fiber_sleep_ns(1000000);
         lost += all[i].lost;
     }
-    cr_assert_gt(lost, 0, "they never met");
-    /* each that won has its version, none is there twice */
+    cr_assert_gt(lost, 0, "no two changes met: the test shows nothing");
+    /* each change that won made one version */
     expect_everywhere(s, "a", 1 + CHANGERS * 10, 0);
     client_close(&c);
 }

@@ -1,5 +1,5 @@
-/* A client that comes while a server still reads its log: it is told so, and how far that is, until
- * it is served. Clean collections answer before. */
+/* Tests clients that connect while a server still reads its log. Until the log is read, requests
+ * are refused with the progress. Clean collections answer earlier. */
 #include "actors/server.h"
 #include "base/log.h"
 #include "client.h"
@@ -33,13 +33,13 @@ static void write_points(struct server *s, void *arg)
     }
     cr_assert_eq(client_open(&c, server_port(s, PROTOCOL_NATIVE)), 0);
     cr_assert_eq(client_create(&c, "a", DIM, KITH__METRIC__METRIC_L2), 0);
-    for (int i = 0; i < 10; i++) /* a log worth reading, of which little counts */
+    for (int i = 0; i < 10; i++) /* makes a long log, most of whose records are outdated */
         cr_assert_eq(client_upsert(&c, "a", ids, COUNT, vectors, DIM), 0, "%s", c.error);
     client_close(&c);
     server_stop(s);
 }
 
-/* Asks again and again, from when the port is open. */
+/* Sends requests again and again, from the moment that the port is open. */
 static void ask(void *arg)
 {
     struct server *s = arg;
@@ -195,7 +195,7 @@ static void start_stopping(struct server *s, void *arg)
 
 static void not_expected(struct server *s, void *arg)
 {
-    cr_assert(false, "it was told to stop");
+    cr_assert(false, "a server that was told to stop must not become ready");
 }
 
 typedef void (*event_fn)(struct server *s, void *arg);
@@ -217,7 +217,7 @@ static void serve(event_fn on_listening, event_fn on_ready)
     struct error error = {0};
     cr_assert_eq(server_create(&options, &s), 0);
     int rc = server_run(s, &error);
-    cr_assert_eq(rc, 0, "the server said: %s", error.text);
+    cr_assert_eq(rc, 0, "the server ended with: %s", error.text);
     server_destroy(s);
 }
 
@@ -241,12 +241,12 @@ Test(start, collections_at_rest_are_read_while_the_log_of_others_is)
     sim_destroy(sim);
 }
 
-Test(start, a_stop_ends_it_while_the_log_is_read)
+Test(start, a_stop_ends_a_start_while_the_log_is_read)
 {
     log_set_sink(quiet, NULL);
     cr_assert_eq(sim_create(3, &sim), 0);
     serve(NULL, write_points);
     serve(start_stopping, not_expected);
-    serve(start_asking, wait_for_client); /* and nothing is lost */
+    serve(start_asking, wait_for_client); /* the next start finds everything */
     sim_destroy(sim);
 }

@@ -1,4 +1,4 @@
-/* What a server tells of its cores: it must agree with what was asked of it. */
+/* Tests that the statistics of a server agree with the requests that it got. */
 #include "actors/router/router.h"
 #include "client.h"
 #include "harness.h"
@@ -21,7 +21,7 @@ static Kith__Stats *stats_of(struct client *c)
     return s;
 }
 
-/* Those of the last minute, and what is said beside the buckets. */
+/* The number of searches in the last minute. Asserts that minimum, maximum, sum and count fit. */
 static uint64_t recent_in(const Kith__Stats *s)
 {
     uint64_t n = 0;
@@ -98,7 +98,7 @@ static void figures(struct server *s)
     cr_assert_eq(after->n_collections, 1);
     cr_assert_str_eq(after->collections[0]->name, "a");
     cr_assert_eq(after->collections[0]->points, POINTS - 10);
-    cr_assert_eq(after->collections[0]->growing_rows, POINTS - 10, "dead rows do not count");
+    cr_assert_eq(after->collections[0]->growing_rows, POINTS - 10, "dead rows must not be counted");
     uint64_t memory = 0;
     for (size_t i = 0; i < after->n_memory; i++)
         memory += after->memory[i]->count;
@@ -123,7 +123,7 @@ Test(stats, agree_with_what_was_asked)
     harness_run(BACKEND_AUTO, 2, figures);
 }
 
-/* Messages that this reactor sends while it makes the text of the metrics. */
+/* The number of messages that this reactor sends while it makes the text of the metrics. */
 static uint64_t messages_of_metrics(struct server *s)
 {
     struct reactor_stats before, after;
@@ -146,7 +146,7 @@ static void collections_create(struct client *c, unsigned from, unsigned to)
     }
 }
 
-#define OTHER_MESSAGES 12 /* that background work may send meanwhile */
+#define OTHER_MESSAGES 12 /* the most that background work may send meanwhile */
 
 static void count_messages(struct server *s)
 {
@@ -155,7 +155,7 @@ static void count_messages(struct server *s)
     collections_create(&c, 0, 1);
     const uint64_t of_one = messages_of_metrics(s);
     collections_create(&c, 1, 100);
-    cr_assert_leq(messages_of_metrics(s), of_one + OTHER_MESSAGES, "as many as with one collection");
+    cr_assert_leq(messages_of_metrics(s), of_one + OTHER_MESSAGES, "the number must not grow with the collections");
     client_close(&c);
 }
 

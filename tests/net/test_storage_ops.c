@@ -1,6 +1,6 @@
-/* The operations on what lies on the disk against a whole server, on the simulator and on this
- * machine: segments, sealing, compaction, the check of checksums. What damage looks like is shown
- * by tests/shards/test_verify.c and, with real files, by tests/clients. */
+/* Tests the operations on stored data with a whole server, on the simulator and on this machine:
+ * lists of segments, sealing, compaction, and the verification of checksums. Tests of damaged files
+ * are in tests/shards/test_verify.c and, with a real server, in tests/clients. */
 #include "client.h"
 #include "harness.h"
 #include "scenario.h"
@@ -15,7 +15,7 @@
 
 static int named(struct client *c, uint16_t op, const char *name)
 {
-    Kith__Seal m = KITH__SEAL__INIT; /* Compact has the same form */
+    Kith__Seal m = KITH__SEAL__INIT; /* Kith__Compact has the same fields */
     m.collection = (char *)name;
     return client_call(c, op, &m.base, NULL, 0, NULL);
 }
@@ -73,7 +73,7 @@ STORAGE_TEST(segments_are_sealed_and_compacted_by_request)
     client_close(&c);
 }
 
-/* Returns what the call said; *cursor is moved on. */
+/* Returns what client_call() does. Moves *cursor on. */
 static int verify(struct client *c, const char *name, ProtobufCBinaryData *cursor, uint64_t *total, uint64_t *bytes)
 {
     static uint8_t kept[64];
@@ -112,7 +112,7 @@ static void verify_all(struct client *c, const char *name)
 STORAGE_TEST(what_a_server_wrote_has_the_right_checksums)
 {
     struct client c = opened(s);
-    verify_all(&c, ""); /* nothing but an empty log */
+    verify_all(&c, ""); /* the server has only an empty log */
     fill_collection(&c, "a", POINTS);
     verify_all(&c, "");
     cr_assert_eq(named(&c, KITH_OP_SEAL, "a"), 0, "%s", c.error);
@@ -124,7 +124,7 @@ STORAGE_TEST(what_a_server_wrote_has_the_right_checksums)
     client_close(&c);
 }
 
-STORAGE_TEST(a_check_refuses_what_makes_no_sense)
+STORAGE_TEST(a_verification_refuses_wrong_requests)
 {
     struct client c = opened(s);
     uint8_t odd[24];

@@ -1,6 +1,6 @@
-/* A client that connects again: what it asked before is over when its next hello is
- * answered. Each scenario runs on the simulator, where requests and connections come in any
- * order, and on this machine. */
+/* Tests a client that connects again: its earlier requests are over when its next hello is
+ * answered. Each scenario runs on the simulator, where requests and connections come in any order,
+ * and on this machine. */
 #include "client.h"
 #include "harness.h"
 #include "reactor/sim/sim.h"
@@ -10,7 +10,7 @@
 
 #define DIM    4
 #define ROUNDS 60
-#define STALE  20 /* upserts under way on a connection that is given up */
+#define STALE  20 /* upserts under way on a connection that the client gives up */
 
 static const uint8_t one_client[16] = {1, 2, 3}, other_client[16] = {1, 2, 4};
 
@@ -19,8 +19,7 @@ static void opened_as(struct server *s, const uint8_t *client_id, uint32_t numbe
     cr_assert_eq(client_open_as(ret, server_port(s, PROTOCOL_NATIVE), client_id, number), 0, "%s", ret->error);
 }
 
-/* Sends an upsert of point 7, all of whose numbers are `value`, and does not wait for the
- * answer. */
+/* Sends an upsert of point 7, with `value` as every component, and does not wait for the answer. */
 static void upsert_send(struct client *c, float value)
 {
     uint64_t id = 7;
@@ -58,8 +57,8 @@ static void last_write_wins(struct server *s)
         opened_as(s, one_client, round, &c);
         cr_assert_eq(client_upsert(&c, "a", &id, 1, v, DIM), 0, "%s", c.error);
         cr_assert_eq(value_read(&c), newer, "round %u", round);
-        fiber_sleep_ns(20000000); /* time enough for what might still be under way */
-        cr_assert_eq(value_read(&c), newer, "round %u: a write of the earlier connection came later", round);
+        fiber_sleep_ns(20000000); /* time for a write that is still under way to show */
+        cr_assert_eq(value_read(&c), newer, "round %u: a write of the earlier connection took effect later", round);
         client_close(&old);
     }
     client_close(&c);
@@ -90,12 +89,11 @@ static void earlier_ones_end(struct server *s)
     cr_assert_eq(client_open(&nameless, server_port(s, PROTOCOL_NATIVE)), 0);
     opened_as(s, one_client, 3, &third);
     expect_over(&second);
-    cr_assert_eq(client_open_as(&late, server_port(s, PROTOCOL_NATIVE), one_client, 2),
-                 CLIENT_REFUSED(ERROR_CANCELLED), /* long under way */
-                 "a late hello is refused");
+    cr_assert_eq(client_open_as(&late, server_port(s, PROTOCOL_NATIVE), one_client, 2), CLIENT_REFUSED(ERROR_CANCELLED),
+                 "a hello that comes after that of a later connection");
     cr_assert(strstr(late.error, "a later connection of this client"), "%s", late.error);
-    cr_assert_eq(client_ping(&third), 0, "a newer connection stays");
-    cr_assert_eq(client_ping(&other), 0, "another client's connection stays");
+    cr_assert_eq(client_ping(&third), 0, "the newer connection must stay open");
+    cr_assert_eq(client_ping(&other), 0, "the connection of another client must stay open");
     cr_assert_eq(client_ping(&nameless), 0);
     client_close(&late);
     client_close(&third);

@@ -1,5 +1,5 @@
-/* test_order.c -- no circle of waiting closes: messages of a low order pass those of a high one, an
- * actor always has a fiber, and in debug builds nobody waits against the order. */
+/* test_order.c -- the order of waiting prevents deadlocks: messages of a low order pass those of a
+ * high one, an actor always has a fiber, and debug builds stop a fiber that waits against it. */
 #include "reactor/fibers/sync.h"
 #include "reactor/message.h"
 #include "reactor/ring.h"
@@ -29,8 +29,8 @@ static void answer(struct actor *a, struct message *m)
     message_reply(m, 0);
 }
 
-/* Like a write, which tells the other reactors of dead rows before it is answered. */
-static void ask_home(struct actor *a, struct message *m)
+/* Like a write, which sends remote deletes to the other reactors before it is answered. */
+static void ask_owner(struct actor *a, struct message *m)
 {
     struct message notice = {0};
     message_reply(m, message_call(&notice, low_at(m->sender), 1, NULL));
@@ -39,7 +39,7 @@ static void ask_home(struct actor *a, struct message *m)
 static void start_actors(unsigned id)
 {
     actor_start(&low[id], ACTOR_LOW, "low", CLASS_WRITE, 4, answer);
-    actor_start(&high[id], ACTOR_HIGH, "high", CLASS_WRITE, 1024, ask_home);
+    actor_start(&high[id], ACTOR_HIGH, "high", CLASS_WRITE, 1024, ask_owner);
 }
 
 /* -- credits -- */
@@ -59,8 +59,8 @@ static void flood(void *arg)
     free(sent);
 }
 
-/* With one pool of credits for all this stood still: each reactor waited for a credit that the
- * other one's requests held. */
+/* With one pool of credits for all orders this is a deadlock: each reactor waits for a credit that
+ * the requests of the other one hold. */
 EVERYWHERE(order, requests_that_need_credits_the_other_way_end)
 {
     cr_assert_gt(FLOOD, RING_CREDITS);

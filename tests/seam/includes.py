@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""#include lines follow the order of folders: a folder includes what it stands on, and nothing above it or beside it.
+"""Checks that #include lines follow the order of folders: a folder includes folders below it only.
 
 usage: includes.py SOURCE-ROOT
 
-The table below is the order; there are no exceptions. First a backward #include is planted in each folder, in memory, and must be found: a test that sees nothing would pass. Prints TAP."""
+The table below is the order; there are no exceptions. First a backward #include is planted in each
+folder, in memory, and must be found: a test that finds nothing would always pass. Prints TAP."""
 import os
 import re
 import sys

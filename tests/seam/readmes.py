@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""READMEs are true: each folder has one, it names every file of its folder, and every file and folder that it names is there.
+"""Checks READMEs: each folder has one, it names every file of its folder, and every file and folder
+that it names exists.
 
 usage: readmes.py SOURCE-ROOT
 
-First a README that lies in each way is checked, in memory, and must be refused: a test that sees nothing would pass. Prints TAP,
-a case for each folder."""
+First READMEs with each kind of error are checked, in memory, and must be refused: a test that finds
+nothing would always pass. Prints TAP, a case for each folder."""
 import os
 import re
 import sys

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Nothing outside src/reactor asks the kernel for time, randomness, files, sockets or threads: looks at what the built libraries call.
+"""Checks that only src/reactor asks the kernel for time, randomness, files, sockets or threads, by the
+symbols that the built libraries call.
 
 usage: symbols.py NM REACTOR-LIBRARY LIBRARY...
 
-That seam is what lets the simulator run the whole server, so it is kept by a test. The reactor's own library must be found guilty: a
-test that sees nothing would pass. Prints TAP, a case for each library."""
+This rule lets the simulator run the whole server. Such calls must be found in the library of the
+reactor: a test that finds nothing would always pass. Prints TAP, a case for each library."""
 import os
 import re
 import subprocess

@@ -1,5 +1,5 @@
-/* A container written in the simulated world and read back; then cut off everywhere, and
- * every byte of it changed. */
+/* Tests container files: one is written in the simulated world and read back. Then it is cut off at
+ * every byte, and every byte of it is changed. */
 #include "../reactor/world.h"
 #include "base/checksum.h"
 #include "reactor/file.h"
@@ -50,7 +50,7 @@ static void make(size_t large)
     world_run_well(BACKEND_SIM, 1, write_file, &large);
 }
 
-/* 0: parses and every slice of every region matches. */
+/* Returns 0 if the file can be parsed and every slice of every region has its checksum. */
 static int verify(const uint8_t *bytes, size_t size, struct error *e)
 {
     struct container c;
@@ -89,7 +89,7 @@ Test(container, a_file_that_was_cut_off_is_refused)
     make(300);
     struct error e;
     for (size_t size = 0; size < file_bytes_size; size++) {
-        /* of its own, so that a sanitizer sees a read behind its end */
+        /* a separate allocation, so that a sanitizer finds a read behind its end */
         uint8_t *part = malloc(size + 1);
         memcpy(part, file_bytes, size);
         cr_assert(verify(part, size, &e) < 0, "%zu bytes", size);
@@ -109,21 +109,21 @@ Test(container, every_changed_byte_is_detected_or_is_padding)
         e = (struct error){0};
         if (verify(file_bytes, file_bytes_size, &e) == 0) {
             undetected++;
-            cr_assert_lt(i, c.directory_at, "byte %zu, behind the regions", i);
+            cr_assert_lt(i, c.directory_at, "a change of byte %zu, behind the regions, was not found", i);
             for (unsigned r = 0; r < c.region_count; r++)
                 cr_assert(i < c.regions[r].offset || i >= c.regions[r].offset + c.regions[r].size, "byte %zu", i);
         } else {
-            /* no single byte makes it look like a newer Kith's */
+            /* no single changed byte makes the file look like one of a newer version */
             cr_assert_eq(e.code, ERROR_CORRUPT);
             cr_assert(strstr(e.text, "x.seg"), "%s", e.text);
         }
         file_bytes[i] ^= 0x40;
     }
-    cr_assert_lt(undetected, covered, "only padding may change unseen");
+    cr_assert_lt(undetected, covered, "only changes of padding may stay unnoticed");
     container_fini(&c);
 }
 
-/* The directory's checksum matches: only the bounds of the entry are wrong. */
+/* The checksum of the directory is right; only the bounds of the entry are wrong. */
 Test(container, an_entry_that_ends_behind_the_regions_is_refused)
 {
     make(300);
@@ -173,7 +173,7 @@ Test(container, damage_is_told_by_region_and_offset)
     container_fini(&c);
 }
 
-/* As many as a collection of many named vectors and fields has. */
+/* Writes as many regions as a collection with many named vectors and fields has. */
 static void write_many(void *arg)
 {
     char path[PATH_TEXT_MAX], name[CONTAINER_NAME_MAX];

@@ -1,4 +1,4 @@
-/* The map against a slow twin, an array over all ids there are, through many growths. */
+/* Compares the id map with a slow twin, an array over all ids, while the map grows many times. */
 #include "shards/id_map.h"
 
 #include <criterion/criterion.h>
@@ -73,7 +73,7 @@ Test(id_map, room_that_was_reserved_is_enough)
             struct id_entry e = {{0, n}, 1, 0, (uint32_t)n}, old;
             cr_assert(id_map_put(&map, &e, &old));
         }
-        cr_assert_eq(map.now.entries, before, "a put does not grow the table");
+        cr_assert_eq(map.now.entries, before, "a put must not grow the table");
         cr_assert_not_null(id_map_find(&map, (struct point_id){0, n / 2}));
     }
     cr_assert_geq(id_map_bytes(&map), map.live * sizeof(struct id_entry));
@@ -89,7 +89,7 @@ static void put_next(struct id_map *map, uint64_t *n, uint64_t count)
     cr_assert_leq(map->now.used, (map->now.mask + 1) / 4 * 3, "%zu entries of %zu", map->now.used, map->now.mask + 1);
 }
 
-/* The first put after a table is full begins a larger one, to which the entries move over. */
+/* The first put after a table is full begins a larger one. The entries move to it step by step. */
 Test(id_map, entries_that_have_not_moved_yet_take_room)
 {
     for (uint64_t full = 24; full < 2000; full *= 2) {
@@ -121,7 +121,7 @@ Test(id_map, a_table_that_was_outgrown_is_given_back_before_the_next_one_is)
         cr_assert_eq(id_map_reserve(&m, 1), 0);
         cr_assert(id_map_put(&m, &e, &old));
         tables += m.spent && m.spent != spent;
-        cr_assert(!spent || !m.spent || m.spent == spent, "given back step by step");
+        cr_assert(!spent || !m.spent || m.spent == spent, "the old table must be freed step by step");
         cr_assert_geq(id_map_bytes(&m), (m.now.mask + 1) * sizeof(e) + m.spent_left);
     }
     cr_assert_gt(tables, 5);

@@ -1,4 +1,4 @@
-/* Blocks, there and back, and every way to be damaged. */
+/* Tests blocks of the log: they are written and read back, and every kind of damage is found. */
 #include "shards/log/log_block.h"
 
 #include <criterion/criterion.h>
@@ -21,8 +21,8 @@ Test(log_block, comes_back_as_it_was_written)
     memset(out, 0xee, sizeof(out));
     log_block_write(&b, out);
     cr_assert_eq(log_block_extent(b.size), 2 * LOG_UNIT);
-    cr_assert_eq(out[2 * LOG_UNIT - 1], 0, "the rest of the last unit is zeros");
-    cr_assert_eq(out[2 * LOG_UNIT], 0xee, "and nothing behind it is touched");
+    cr_assert_eq(out[2 * LOG_UNIT - 1], 0, "the rest of the last unit must be zeros");
+    cr_assert_eq(out[2 * LOG_UNIT], 0xee, "bytes behind the last unit must not be written");
     cr_assert(log_block_read(out, sizeof(out), &back));
     cr_assert(back.position == 8192 && back.epoch == 3 && back.run == 77 && back.durable == 4096 && back.reactor == 5);
     cr_assert(back.format == LOG_FORMAT && back.flags == LOG_CONTINUED && back.size == sizeof(payload));

@@ -1,5 +1,5 @@
-/* Pages of segment files that the disk does not give back, at moments when nobody looks: nothing
- * that was read as zeros is believed, and nothing is written on top of it. */
+/* Tests pages of segment files that the disk does not give back, lost at any moment. No zeros of
+ * such a page get into an answer or into a file. */
 #include "reactor/mapping_guard.h"
 #include "shards/merge/replace.h"
 #include "stores.h"
@@ -8,13 +8,13 @@
 
 #define PAGE 4096
 
-/* The page of the file in which the address lies reads as zeros from now on. */
+/* From now on the page of the file that contains `address` reads as zeros. */
 static void lose_page(const struct segment *g, const void *address)
 {
     const size_t from = (size_t)((const uint8_t *)address - g->mapping.bytes) / PAGE * PAGE;
     const size_t n = g->mapping.size - from < PAGE ? g->mapping.size - from : PAGE;
     want(mapping_guard_lose(address));
-    memset((uint8_t *)(uintptr_t)g->mapping.bytes + from, 0, n); /* memory, in the simulator */
+    memset((uint8_t *)(uintptr_t)g->mapping.bytes + from, 0, n); /* the simulator maps memory */
 }
 
 static struct segment *any_sealed(const struct shard *s)
@@ -22,11 +22,11 @@ static struct segment *any_sealed(const struct shard *s)
     for (uint32_t i = 0; i < s->segment_count; i++)
         if (s->segments[i] && s->segments[i]->state == SEGMENT_SEALED && s->segments[i]->rows.count)
             return s->segments[i];
-    world_fail(__FILE__, __LINE__, "nothing is sealed");
+    world_fail(__FILE__, __LINE__, "no segment is sealed");
     return NULL;
 }
 
-/* A server whose points are in sealed segments. */
+/* Fills a server whose points are in sealed segments. */
 static struct collection_config fill(struct server *s, unsigned reactors, struct truth *truth)
 {
     server_open(s, reactors);
@@ -67,7 +67,7 @@ static void write_after_loss(void *arg)
     server_close(&s);
 }
 
-/* "There is no such point" would be said of one whose id was read as zeros. */
+/* A point whose id reads as zeros would seem to be missing. */
 Test(lost_page, a_write_is_refused_and_names_the_file)
 {
     world_run_well(BACKEND_SIM, 1, write_after_loss, NULL);
@@ -92,7 +92,7 @@ static void loss_before_arrival(void *arg)
                                        .version_max = sealed->rows.version_max};
     want_eq(segment_open(path, &c, &m, 0, &again, &e), 0);
     lose_page(again, rows_at(&again->vectors[0].values.at, 0));
-    want(!shard_damage(shard)); /* none of those it has */
+    want(!shard_damage(shard)); /* no segment of this shard is damaged */
     want_eq(shard_add_segment(shard, again), 0);
     want(shard_damage(shard) != NULL);
     server_close(&s);
@@ -127,7 +127,7 @@ static void loss_at_start(void *arg)
     server_close(&s);
 }
 
-/* Version 0 is that of a free place. */
+/* In the id map, version 0 means a free place. */
 Test(lost_page, rows_without_a_version_have_no_entry)
 {
     world_run_well(BACKEND_SIM, 1, loss_at_start, NULL);
@@ -146,7 +146,7 @@ static void lose_fresh(struct server *s, store_call_fn fn, void *call)
     lose_page(r->fresh, rows_at(&r->fresh->rows.ids.at, 0));
 }
 
-/* Every entry leads to a segment that is there. */
+/* Asserts that every entry of the id map names a segment of the shard. */
 static void check_map(const struct shard *s)
 {
     const struct id_table *tables[] = {&s->ids.now, &s->ids.old};

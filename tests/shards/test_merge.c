@@ -1,4 +1,5 @@
-/* Merges and compactions while points are written, deleted and searched, against a model. */
+/* Compares stores with a model during merges and compactions, while points are written, deleted and
+ * searched. */
 #include "../columns/one_vector.h"
 #include "shards/merge/merge.h"
 #include "shards/merge/replace.h"
@@ -40,7 +41,7 @@ Test(merge, agrees_with_a_model_while_everything_goes_on)
         cr_assert_eq(world_run(&(struct world){.backend = BACKEND_SIM, .seed = seed}, live, NULL), 0);
 }
 
-/* -- letting go of the old -- */
+/* -- freeing the inputs -- */
 
 struct unread {
     const struct segment *segment;
@@ -55,7 +56,7 @@ static void wait_unread(void *arg)
     u->over = true;
 }
 
-/* Two searches read it; then one; then none but those who hold it. */
+/* Two searches read a merged segment, then one, then none. */
 static void read_last(void *arg)
 {
     for (uint32_t holders = 0; holders < 3; holders++) {
@@ -76,7 +77,7 @@ Test(merge, an_old_segment_stays_while_one_search_reads_it)
     world_run_well(BACKEND_SIM, 1, read_last, NULL);
 }
 
-/* -- by request -- */
+/* -- compaction by request -- */
 
 static void add_up(struct server *s, const struct collection_config *c, struct segment_info *ret, uint32_t *ret_count)
 {
@@ -127,11 +128,11 @@ static void by_request(void *arg)
         payload_bytes += truth[n].there ? strlen(truth[n].payload) : 0;
     }
     add_up(&s, &c, &sum, &count);
-    want_eq(sum.rows, there); /* exact: nothing dead is left, nothing is there twice */
+    want_eq(sum.rows, there); /* no dead row is left, and no point is there twice */
     want_eq(sum.deleted_rows, 0);
     want_eq(sum.payload_bytes, payload_bytes);
-    want_eq(count, 1);          /* of both stores */
-    want_eq(sum.tombstones, 0); /* nothing is left that they could delete */
+    want_eq(count, 1);          /* both stores */
+    want_eq(sum.tombstones, 0); /* no row is left that a tombstone could delete */
     compaction_stop(&compaction);
     server_close(&s);
     server_open(&s, 3); /* segments now hold rows that are owned by other reactors */
@@ -155,7 +156,7 @@ Test(merge, compaction_by_request_leaves_what_lives)
     world_run_well(BACKEND_SIM, 1, by_request, NULL);
 }
 
-/* -- which -- */
+/* -- which segments are merged -- */
 
 static struct segment *fake(struct shard *s, uint32_t rows, uint32_t dead)
 {
@@ -185,20 +186,20 @@ Test(merge, chooses_worn_segments_and_groups_that_keep_sizes_geometric)
     fake(&s, 100, 0);
     fake(&s, 100, 0);
     merge_choose(&s, false, &choice);
-    cr_assert_eq(choice.count, 0, "three small ones wait for a fourth, the large one is not worn");
+    cr_assert_eq(choice.count, 0, "three small segments wait for a fourth, and the large one has few dead rows");
     fake(&s, 100, 0);
     merge_choose(&s, false, &choice);
     cr_assert_eq(choice.count, 4);
     for (uint32_t i = 0; i < 4; i++)
         choice.inputs[i]->succession.merging = true;
     merge_choose(&s, false, &choice);
-    cr_assert_eq(choice.count, 0, "what is being merged is left alone");
+    cr_assert_eq(choice.count, 0, "segments that are being merged must not be chosen");
     large->rows.dead = 180;
     merge_choose(&s, false, &choice);
-    cr_assert(choice.count == 1 && choice.inputs[0] == large, "a fifth of it is deleted");
+    cr_assert(choice.count == 1 && choice.inputs[0] == large, "a segment with a fifth of its rows dead must be chosen");
     large->rows.dead = 1;
     merge_choose(&s, true, &choice);
-    cr_assert(choice.count == 1 && choice.inputs[0] == large, "by request one row is enough");
+    cr_assert(choice.count == 1 && choice.inputs[0] == large, "on request one dead row must be enough");
     for (uint32_t i = 0; i < s.segment_count; i++)
         free(s.segments[i]);
     free(s.segments);

@@ -1,5 +1,5 @@
-/* Records, there and back: what a list makes of them is compared with a slow twin that writes byte
- * by byte, and whatever else lies there is refused. */
+/* Tests records of the log: they are written and read back. A list of records is compared with a
+ * slow twin that writes byte by byte. Bytes that are no record are refused. */
 #include "shards/log/record.h"
 
 #include <criterion/criterion.h>
@@ -57,7 +57,7 @@ static void twin_add(struct twin *t, const struct record *r)
 
 /* -- lists -- */
 
-/* The bytes that the log would write. */
+/* Writes the bytes that the log would write. Returns their number. */
 static size_t flatten(const struct record *records, uint32_t count, uint8_t *out)
 {
     struct record_room room = {0};
@@ -68,7 +68,7 @@ static size_t flatten(const struct record *records, uint32_t count, uint8_t *out
     cr_assert_eq(record_list_init(&l, &room), 0);
     for (uint32_t i = 0; i < count; i++)
         record_list_add(&l, &records[i]);
-    cr_assert_eq(l.made_size, room.made, "the room is neither too small nor too large");
+    cr_assert_eq(l.made_size, room.made, "the computed room must fit exactly");
     cr_assert_leq(l.count, room.slices);
     for (uint32_t i = 0; i < l.count; i++) {
         memcpy(out + size, l.slices[i].iov_base, l.slices[i].iov_len);
@@ -92,7 +92,7 @@ static void want_same(const struct record *a, const struct record *b)
 
 static const uint8_t filling[8192] = {1, 2, 3, 5, 8, 13, 21};
 
-/* Any parts, in their order. */
+/* Draws random parts, in the order that records need. */
 static uint32_t any_parts(struct record_part *parts, uint32_t room)
 {
     uint32_t n = 0;
@@ -170,13 +170,13 @@ Test(record, long_parts_are_lent_and_short_ones_share_a_slice)
     record_list_fini(&l, NULL);
 }
 
-/* -- what is no record -- */
+/* -- bytes that are no record -- */
 
 static struct record_part read_parts[RECORD_PARTS_MAX];
 
 static size_t read_copy(const uint8_t *bytes, size_t size, struct record *r)
 {
-    uint8_t *exact = malloc(size + !size); /* a sanitizer sees each byte too many */
+    uint8_t *exact = malloc(size + !size); /* a sanitizer finds a read behind it */
     cr_assert(exact);
     memcpy(exact, bytes, size);
     const size_t n = record_read(exact, size, read_parts, r);
@@ -231,10 +231,10 @@ Test(record, nonsense_is_no_record)
     struct record_part part = {RECORD_PAYLOAD, 0, 3, "abc"};
     struct record r = {.type = RECORD_UPSERT, .version = 4, .parts = &part, .part_count = 1}, back;
     const size_t size = flatten(&r, 1, bytes);
-    bytes[size - 1] = 1; /* where zeros must be */
+    bytes[size - 1] = 1; /* the padding must be zeros */
     cr_assert_eq(read_copy(bytes, size, &back), 0);
     bytes[size - 1] = 0;
-    bytes[4] = RECORD_DELETE; /* which has no parts */
+    bytes[4] = RECORD_DELETE; /* a deletion has no parts */
     cr_assert_eq(read_copy(bytes, size, &back), 0);
     memset(bytes, 0, sizeof(bytes));
     cr_assert_eq(read_copy(bytes, 256, &back), 0);

@@ -1,5 +1,5 @@
-/* test_snapshot.c -- two stores as a server has them: what a snapshot holds, what a restore brings
- * back, and what is left when the power goes in the middle of either. */
+/* Tests snapshots of two stores, as a server with two reactors has them: what a snapshot holds,
+ * what a restore brings back, and what a power cut during either leaves. */
 #include "../columns/one_vector.h"
 #include "../reactor/world.h"
 #include "reactor/file.h"
@@ -18,7 +18,7 @@ TestSuite(snapshot, .timeout = 60);
 #define IDS    200
 #define STORES 3
 
-struct server { /* what src/actors does with messages is done here with calls */
+struct server { /* where src/actors sends messages, these functions call each other */
     unsigned reactors;
     struct file *lock;
     struct manifest manifest;
@@ -105,7 +105,8 @@ static struct shard *owner(struct server *s, struct point_id id)
     return store_shard(s->stores[slot_owner(collection_slot(&c, point_id_hash(id)), s->reactors)], c.id);
 }
 
-/* A point's vector is its value four times; the model holds the values, 0: no such point. */
+/* Writes point n. Every component of its vector is the value. The model holds the values; 0: the
+ * point does not exist. */
 static void put(struct server *s, uint32_t *model, uint32_t n, uint32_t value)
 {
     struct point_id id = {0, n};
@@ -169,7 +170,7 @@ static void fill(struct server *s, uint32_t *model, uint32_t steps)
     }
 }
 
-/* -- what it holds -- */
+/* -- what a snapshot holds -- */
 
 static void take_and_restore(void *arg)
 {
@@ -180,14 +181,14 @@ static void take_and_restore(void *arg)
     server_open(&s, 2);
     create(&s);
     fill(&s, now, 400);
-    want(s.manifest.segment_count > 2); /* part of it is in files, part in the logs */
+    want(s.manifest.segment_count > 2); /* some points are in segments, the others in the logs */
     want_eq(snapshot(&s, "one", &e), 0);
     memcpy(then, now, sizeof(now));
     fill(&s, now, 300);
     want_eq(snapshot(&s, "one", &e), -EEXIST);
     want(strstr(e.text, "'one'"));
     server_close(&s);
-    server_open(&s, 2); /* the snapshot changes nothing for who does not ask for it */
+    server_open(&s, 2); /* making a snapshot does not change the stores */
     compare(&s, now);
     server_close(&s);
     for (unsigned reactors = 2; reactors <= 3; reactors++) {
@@ -195,14 +196,14 @@ static void take_and_restore(void *arg)
         server_open(&s, reactors);
         compare(&s, then);
         memcpy(now, then, sizeof(now));
-        fill(&s, now, 300); /* a new history, with files of the same names */
+        fill(&s, now, 300); /* new points, in files of the same names */
         compare(&s, now);
         server_close(&s);
         server_open(&s, 5 - reactors);
         compare(&s, now);
         server_close(&s);
     }
-    want_eq(folder_restore("data", "one", &e), 0); /* and it is as it was */
+    want_eq(folder_restore("data", "one", &e), 0); /* brings back the state of the snapshot */
     server_open(&s, 1);
     compare(&s, then);
     server_close(&s);
@@ -279,7 +280,7 @@ struct first {
     char name[64];
 };
 
-/* Keeps the first name of a directory. */
+/* Keeps the first name in a directory. */
 static int take_first(const char *name, void *arg)
 {
     struct first *f = arg;
@@ -336,7 +337,7 @@ static void damage(void *arg)
     free(all);
     server_open(&s, 1);
     compare(&s, model);
-    want_eq(snapshot_delete("data", "one", &e), 0); /* even so */
+    want_eq(snapshot_delete("data", "one", &e), 0); /* a damaged snapshot can be deleted */
     server_close(&s);
 }
 
@@ -376,7 +377,7 @@ static void full_or_failing(void *arg)
     want_eq(snapshot(&s, "failing", &e), -EIO);
     want(e.text[0]);
     sim_fault_rate(sim, FAULT_WRITE_ERROR, 0);
-    want_eq(snapshot(&s, "after", &e), 0); /* and what was given up is in nobody's way */
+    want_eq(snapshot(&s, "after", &e), 0); /* the snapshot that failed does not block the next one */
     want_eq(snapshot(&s, "failing", &e), 0);
     want_eq(directory_list("data/snapshots", count_names, &names), 0);
     want_eq(names, 3);
@@ -403,7 +404,7 @@ struct cut {
     struct sim *sim;
     bool restoring;
     uint32_t then[IDS], now[IDS];
-    unsigned restored, kept, halfway, complete; /* what was found afterwards */
+    unsigned restored, kept, halfway, complete; /* how often each state was found */
 };
 
 static void prepare(void *arg)
@@ -466,7 +467,7 @@ static void look(void *arg)
     }
     server_open(&s, 1 + (unsigned)(random_u64() % STORES));
     bool restored = false;
-    /* by the first point that differs; then all have to agree */
+    /* the first point that differs between the states decides; then all points must agree */
     for (uint32_t i = 0; i < IDS; i++) {
         struct point_view v;
         struct point_id id = {0, i};
@@ -526,5 +527,5 @@ Test(snapshot, a_power_cut_while_one_is_made_or_removed_leaves_all_of_it_or_noth
 {
     struct cut sum = {0};
     cut_many(false, &sum);
-    cr_assert(sum.complete > 2 && sum.complete < 38, "it was there %u times", sum.complete);
+    cr_assert(sum.complete > 2 && sum.complete < 38, "the snapshot was complete %u times", sum.complete);
 }
