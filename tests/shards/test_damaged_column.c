@@ -1,8 +1,10 @@
-/* A damaged column of a segment's file: the rows are served all the same, filters read payloads
- * until the column is built again, and no merge copies the damage. */
+/* test_damaged_column.c -- a column of a segment's file is damaged. The rows are served all the
+ * same, filters read payloads until the column is built again, and no merge copies the damage. */
 #include "../columns/one_vector.h"
 #include "query/filter.h"
 #include "shards/segment/segment_file.h"
+#include "shards/snapshot/snapshot.h"
+#include "shards/store.h"
 #include "shards/verify/verify.h"
 #include "stores.h"
 
@@ -333,4 +335,46 @@ Test(damaged_column, of_a_file_just_written_refuses_the_file)
     struct scene checksum = {WRONG_CHECKSUM, 0}, content = {WRONG_CONTENT, 0};
     world_run_well(BACKEND_SIM, 1, read_back, &checksum);
     world_run_well(BACKEND_SIM, 1, read_back, &content);
+}
+
+static void take_snapshot(struct server *s)
+{
+    struct snapshot_info info;
+    struct manifest m;
+    struct error e = {0};
+    want_eq(manifest_copy(&s->manifest, &m), 0);
+    m.log_end = calloc(1, sizeof(*m.log_end));
+    want_eq(store_snapshot_begin(s->stores[0], m.log_start[0], m.log_end), 0);
+    want_eq(snapshot_create("data", "one", &m, NULL, &info, &e), 0);
+    store_snapshot_end(s->stores[0]);
+    manifest_fini(&m);
+}
+
+/* The snapshot shares the file. Its check names the damage, and it can be restored. */
+static void restored(void *arg)
+{
+    const struct scene *scene = arg;
+    struct server s;
+    struct error e = {0};
+    struct snapshot_verify check = {0};
+    char name[CONTAINER_NAME_MAX];
+    const uint64_t id = make_sealed();
+    server_open(&s, 1);
+    take_snapshot(&s);
+    server_close(&s);
+    do_damage(id, scene, name);
+    want_eq(snapshot_verify_step("data", "one", 0, NULL, &check, &e), -EBADMSG);
+    want_eq(folder_restore("data", "one", &e), 0);
+    server_open(&s, 1);
+    struct collection_config c = indexed(&s);
+    want_eq(damaged_columns(&s), 1);
+    compare(&s, &c, truth);
+    filtered(&s, &c, false);
+    server_close(&s);
+}
+
+Test(damaged_column, of_a_snapshot_is_named_by_its_check_and_restored)
+{
+    struct scene checksum = {WRONG_CHECKSUM, 0};
+    world_run_well(BACKEND_SIM, 1, restored, &checksum);
 }

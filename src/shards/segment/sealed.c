@@ -420,11 +420,11 @@ int segment_read_back(const char *path, const struct collection_config *c, const
     return open_as(path, c, m, UINT64_MAX, true, ret, error);
 }
 
-int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
+int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m, bool strict,
                 uint64_t *ret_bytes, struct error *error)
 {
     struct segment *s;
-    int rc = open_as(path, c, m, 0, true, &s, error);
+    int rc = open_as(path, c, m, 0, strict, &s, error);
     if (rc < 0)
         return rc;
     *ret_bytes = s->disk_bytes;

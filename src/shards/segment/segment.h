@@ -182,10 +182,10 @@ MUST_USE int segment_open(const char *path, const struct collection_config *c, c
  * an error here, because the file can be written again. */
 MUST_USE int segment_read_back(const char *path, const struct collection_config *c, const struct manifest_segment *m,
                                struct segment **ret, struct error *error);
-/* Checks everything that segment_open() checks, and closes the file. Damage to a column is an
- * error. Copies nothing, and takes one bit of memory a row. */
+/* Checks everything that segment_open() checks, and closes the file. strict: damage to a column is
+ * an error. Copies nothing, and takes one bit of memory a row. */
 MUST_USE int segment_try(const char *path, const struct collection_config *c, const struct manifest_segment *m,
-                         uint64_t *ret_bytes, struct error *error);
+                         bool strict, uint64_t *ret_bytes, struct error *error);
 /* Sets the error for a segment's file that cannot be read. Returns rc. */
 int segment_cannot_read(const char *path, uint64_t offset, int rc, struct error *error);
 /* Checks every checksum of the sealed segment g, whose file is called path. A column that uses

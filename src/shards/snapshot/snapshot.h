@@ -72,8 +72,9 @@ MUST_USE int snapshot_delete(const char *dir, const char *name, struct error *er
 /* The state of a check of all checksums of a snapshot. It is done file by file, so that the client
  * can be told its progress. */
 struct snapshot_verify {
-    uint64_t next; /* 0 before the first step; the caller does not change it */
-    bool finished; /* all files are checked */
+    uint64_t next;               /* 0 before the first step; the caller does not change it */
+    bool columns_may_be_damaged; /* a damaged column is no error, because payloads replace it */
+    bool finished;               /* all files are checked */
     uint64_t files, files_done, bytes_done;
 };
 /* Goes on with the check for about for_ns (0: to its end). -ECANCELED and -ETIME by

@@ -25,7 +25,8 @@ static const struct collection_config *collection_of(const struct manifest *m, u
     return NULL;
 }
 
-/* Opens the segment as a start would: checks every checksum, its identity and its index. */
+/* Opens the segment as a start would: checks every checksum, its identity and its index. Unless
+ * the caller allows it, a damaged column is an error, too. */
 static int check_segment(const struct verifying *v, const struct manifest_segment *s, const char *path)
 {
     const struct collection_config *c = collection_of(v->manifest, s->collection);
@@ -33,7 +34,7 @@ static int check_segment(const struct verifying *v, const struct manifest_segmen
     if (!c)
         return error_set(v->error, ERROR_CORRUPT, "%s/manifest names a segment of a collection that it does not name",
                          v->dir);
-    int rc = segment_try(path, c, s, &bytes, v->error);
+    int rc = segment_try(path, c, s, !v->state->columns_may_be_damaged, &bytes, v->error);
     v->state->bytes_done += bytes;
     return rc;
 }
