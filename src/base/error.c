@@ -1,5 +1,6 @@
 /* error.c -- error codes, their names, and the errno of each inside the server. */
 #include "base/error.h"
+#include "base/text/utf8.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -31,6 +32,20 @@ static const struct {
     [ERROR_PERMISSION_DENIED] = {"permission_denied", -EKEYREJECTED},
 };
 
+/* Makes the text well-formed. A name may have been cut within a character, or be no UTF-8, as a
+ * file name may. Clients that read the text as a protobuf string would refuse the whole message. */
+static void make_well_formed(struct error *e)
+{
+    const size_t size = strlen(e->text);
+    for (size_t at = 0, n; at < size; at += n) {
+        n = utf8_character(e->text + at, size - at);
+        if (n == 0) {
+            e->text[at] = '?';
+            n = 1;
+        }
+    }
+}
+
 int error_set(struct error *e, enum error_code code, const char *format, ...)
 {
     if (e) {
@@ -40,6 +55,7 @@ int error_set(struct error *e, enum error_code code, const char *format, ...)
         e->retry_after_ms = 0;
         vsnprintf(e->text, sizeof(e->text), format, args);
         va_end(args);
+        make_well_formed(e);
     }
     return codes[code].rc;
 }
@@ -55,6 +71,7 @@ int error_set_errno(struct error *e, int rc, const char *format, ...)
         va_end(args);
         if (n >= 0 && (size_t)n < sizeof(e->text))
             snprintf(e->text + n, sizeof(e->text) - (size_t)n, ": %s", strerror(-rc));
+        make_well_formed(e);
     }
     return rc;
 }

@@ -38,8 +38,8 @@ enum error_code {
 
 struct error {
     enum error_code code;
-    uint32_t retry_after_ms; /* when to try again, in ms from now; 0: unknown */
-    char text[ERROR_TEXT_MAX];
+    uint32_t retry_after_ms;   /* when to try again, in ms from now; 0: unknown */
+    char text[ERROR_TEXT_MAX]; /* UTF-8; a '?' stands for each byte that is not */
 };
 
 /* Fills *e, with retry_after_ms = 0, and returns the negative errno of `code`, so that a caller can

@@ -11,7 +11,8 @@ static int check_tree(const struct filter *f, unsigned depth, unsigned *clauses,
     if ((unsigned)f->op >= FILTER_OPS)
         return error_set(error, ERROR_INVALID_ARGUMENT, "clause %d of the filter is unknown", (int)f->op);
     if (++*clauses > FILTER_CLAUSES_MAX || f->count > FILTER_CLAUSES_MAX)
-        return error_set(error, ERROR_INVALID_ARGUMENT, "the filter has more than %d clauses", FILTER_CLAUSES_MAX);
+        return error_set(error, ERROR_INVALID_ARGUMENT, "the filter has more than %d clauses; use fewer",
+                         FILTER_CLAUSES_MAX);
     if (f->op == FILTER_TEST)
         return predicate_check(&f->test, error);
     if (f->op == FILTER_AT_LEAST && (f->least == 0 || f->least > f->count))

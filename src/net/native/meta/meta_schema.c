@@ -110,8 +110,9 @@ static int schema_take(struct request *rq, const Kith__Collection *from, struct 
     const size_t own = from->dim != 0 || from->n_vectors == 0, vectors = own + from->n_vectors;
     if (vectors > SCHEMA_VECTORS_MAX || from->n_fields > SCHEMA_FIELDS_MAX)
         return error_set(&rq->error, ERROR_INVALID_ARGUMENT,
-                         "%zu vectors and %zu fields are too many; a collection may have %d and %d", vectors,
-                         from->n_fields, SCHEMA_VECTORS_MAX, SCHEMA_FIELDS_MAX);
+                         "%zu vector%s and %zu field%s are too many; a collection may have %d and %d", vectors,
+                         plural(vectors), from->n_fields, plural(from->n_fields), SCHEMA_VECTORS_MAX,
+                         SCHEMA_FIELDS_MAX);
     void *room = arena_alloc(&rq->arena, schema_bytes(vectors, from->n_fields));
     if (!room)
         return request_error(rq, -ENOMEM, "request");
