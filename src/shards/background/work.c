@@ -276,9 +276,7 @@ static int work_on(struct shard *s)
     if (rc != 0)
         return rc;
     if (g) {
-        rc = store_room_for(s->store, store_bytes_to_seal(s->store));
-        if (rc == 0)
-            rc = seal(s, g);
+        rc = store_bytes_to_seal(s->store) <= store_room(s->store) ? seal(s, g) : -ENOSPC;
         return rc < 0 ? rc : 1;
     }
     if (shard_announce_sealed(s))

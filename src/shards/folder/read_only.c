@@ -139,9 +139,13 @@ uint64_t store_space_wanted(const struct store *s)
     return store_bytes_to_seal(s) + s->options.log_file_bytes;
 }
 
-int store_room_for(const struct store *s, uint64_t bytes)
+uint64_t store_room(const struct store *s)
 {
-    uint64_t left = disk_is_full(s->read_only) ? bytes : s->options.log_file_bytes;
-    int64_t space = directory_space(s->dir);
-    return space >= 0 && (uint64_t)space < bytes + left ? -ENOSPC : 0;
+    const int64_t space = directory_space(s->dir);
+    const uint64_t log = s->options.log_file_bytes;
+    if (space < 0)
+        return UINT64_MAX;
+    if (disk_is_full(s->read_only))
+        return (uint64_t)space / 2;
+    return (uint64_t)space > log ? (uint64_t)space - log : 0;
 }

@@ -41,7 +41,7 @@ uint64_t store_space_wanted(const struct store *s);
 bool store_met_failure(struct store *s, int rc, uint64_t round);
 /* About how many bytes frozen segments will take on the disk. */
 uint64_t store_bytes_to_seal(const struct store *s);
-/* Whether a step that needs so many bytes of disk may begin: 0 or -ENOSPC. It must leave room for a
- * log file. On a full disk it must leave as much as it takes, because deletions need space.
+/* Bytes of disk that a step may take. It must leave room for a log file. On a full disk it must
+ * leave as much as it takes, because deletions need space. UINT64_MAX: the space is not known.
  * Waits. */
-MUST_USE int store_room_for(const struct store *s, uint64_t bytes);
+uint64_t store_room(const struct store *s);

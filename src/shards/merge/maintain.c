@@ -9,15 +9,29 @@
 #include <errno.h>
 #include <string.h>
 
+/* Looks for disk space for the merge. If it lacks, chooses again what fits: dead rows take no space
+ * in a new file, so deletions free space on a disk that has little. *ret_room: bytes that the new
+ * segment may take. -ENOSPC: nothing fits. The store stays writable then, because merging can wait,
+ * and writes need less space. */
+static int find_room(struct shard *s, struct merge_choice *choice, uint64_t *ret_room)
+{
+    *ret_room = store_room(s->store);
+    if (merge_bytes(choice) <= *ret_room)
+        return 0;
+    merge_choose(s, s->compacts_wanted != s->compacts_done, *ret_room, choice);
+    return choice->count ? 0 : -ENOSPC;
+}
+
 /* Asks for memory for the merge. If there is none, chooses to rewrite one segment,
  * which may free some. */
-static int begin(struct shard *s, struct merge_choice *choice, struct memory_work *work)
+static int begin(struct shard *s, struct merge_choice *choice, uint64_t room, struct memory_work *work)
 {
     struct store *store = s->store;
     char needed[SIZE_TEXT_MAX];
     int rc = memory_work_begin(store, work, merge_memory(s, choice), choice->count == 1);
     if (rc == -ENOMEM && choice->count > 1) {
-        merge_choose_rewrite(s, s->compacts_wanted != s->compacts_done, choice);
+        const uint32_t percent = s->compacts_wanted != s->compacts_done ? 0 : store->options.compact_percent;
+        merge_choose_rewrite(s, percent, room, choice);
         if (choice->count)
             rc = memory_work_begin(store, work, merge_memory(s, choice), true);
     }
@@ -42,14 +56,14 @@ static int maintain(struct shard *s)
         s->compacts_done = wanted;
         return 0;
     }
-    merge_choose(s, wanted != s->compacts_done, &choice);
+    merge_choose(s, wanted != s->compacts_done, MERGE_ROOM_ANY, &choice);
     if (choice.count) {
-        int rc = store_room_for(s->store, merge_bytes(&choice));
-        /* does not make the store read-only: merging can wait, and writes need less space */
+        uint64_t room;
+        int rc = find_room(s, &choice, &room);
         if (rc < 0)
             return rc;
         struct memory_work work;
-        rc = begin(s, &choice, &work);
+        rc = begin(s, &choice, room, &work);
         /* the merge waits for memory, and a user's request waits with it up to MEMORY_NS */
         if (rc == -ENOMEM)
             return 0;

@@ -14,9 +14,15 @@ struct merge_choice {
     uint32_t count; /* 0: there is nothing to merge */
 };
 
+#define MERGE_ROOM_ANY UINT64_MAX
+
 /* Chooses what to merge or rewrite next. all: every segment with a dead row, and groups of any
- * sizes, as far as merge_bytes_max allows. */
-void merge_choose(const struct shard *s, bool all, struct merge_choice *ret);
+ * sizes, as far as merge_bytes_max allows.
+ *
+ * room: bytes of disk that the new segment may take. Below MERGE_ROOM_ANY, segments with dead rows
+ * come first, one by one, because each rewrite frees space. Then come groups that are small
+ * enough. */
+void merge_choose(const struct shard *s, bool all, uint64_t room, struct merge_choice *ret);
 
 struct merge_tombstones {
     /* first the kept ones, then the dropped ones; the caller frees them */
@@ -28,9 +34,10 @@ struct merge_tombstones {
 MUST_USE int merge_take_tombstones(const struct shard *s, const struct merge_choice *choice, const struct pause *pause,
                                    struct merge_tombstones *ret);
 
-/* Chooses one segment to rewrite: that with the largest share of dead rows, or else one whose index
- * would become smaller under the present memory pressure. */
-void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret);
+/* Chooses one segment to rewrite that fits into `room`: that with the largest share of dead rows,
+ * if it is `percent` or more; or else one whose index would become smaller under the present
+ * memory pressure. */
+void merge_choose_rewrite(const struct shard *s, uint32_t percent, uint64_t room, struct merge_choice *ret);
 
 /* The memory that the merge takes while it runs. */
 uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice);

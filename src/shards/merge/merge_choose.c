@@ -11,6 +11,8 @@
 #include <stdlib.h>
 
 #define GROUP_MIN 4
+/* per cent of dead rows at which a compaction in little room rewrites a segment */
+#define LITTLE_ROOM_PERCENT 1
 
 static uint32_t live_rows(const struct segment *g)
 {
@@ -22,9 +24,14 @@ static bool can_merge(const struct segment *g)
     return g && g->state == SEGMENT_SEALED && g->searched && g->sharing.everywhere && !g->succession.merging;
 }
 
-static bool has_many_dead(const struct shard *s, const struct segment *g, bool all)
+/* About how many bytes of disk the live rows take. */
+static uint64_t live_bytes(const struct segment *g)
 {
-    uint64_t percent = all ? 0 : s->store->options.compact_percent;
+    return g->rows.count ? (uint64_t)((double)g->disk_bytes * live_rows(g) / g->rows.count) : g->disk_bytes;
+}
+
+static bool has_many_dead(const struct segment *g, uint32_t percent)
+{
     return g->rows.dead && (uint64_t)g->rows.dead * 100 >= (uint64_t)g->rows.count * percent;
 }
 
@@ -36,26 +43,26 @@ static int by_live_rows(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* How many segments, from the first of `sorted` on, keep the rule above and fit into one. sorted:
- * by live rows, ascending. */
-static uint32_t group(const struct shard *s, struct segment *const *sorted, uint32_t n, bool all)
+/* How many segments, from the first of `sorted` on, fit into one segment and into `room`, and keep
+ * the rule above. any_sizes: the rule does not count. sorted: by live rows, ascending. */
+static uint32_t group(const struct shard *s, struct segment *const *sorted, uint32_t n, bool any_sizes, uint64_t room)
 {
-    uint64_t row_bytes = vector_bytes(shard_vector(s)), sum = 0;
+    uint64_t row_bytes = vector_bytes(shard_vector(s)), sum = 0, bytes = 0;
     for (uint32_t i = 0; i < n && i < MERGE_INPUTS_MAX; i++) {
         uint64_t live = live_rows(sorted[i]);
         bool fits = (sum + live) * row_bytes <= s->store->options.merge_bytes_max && sum + live <= SEGMENT_ROWS_MAX;
-        if (i > 0 && (!fits || (live > sum && !all)))
+        bytes += live_bytes(sorted[i]);
+        if (bytes > room || (i > 0 && (!fits || (live > sum && !any_sizes))))
             return i;
         sum += live;
     }
     return n < MERGE_INPUTS_MAX ? n : MERGE_INPUTS_MAX;
 }
 
-void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
+static void choose_group(const struct shard *s, bool all, uint64_t room, struct merge_choice *ret)
 {
     struct segment **sorted = malloc((s->segment_count + 1) * sizeof(*sorted));
     uint32_t n = 0;
-    *ret = (struct merge_choice){0};
     if (!sorted)
         return; /* tried again later */
     for (uint32_t i = 0; i < s->segment_count; i++)
@@ -64,26 +71,41 @@ void merge_choose(const struct shard *s, bool all, struct merge_choice *ret)
     if (n)
         qsort(sorted, n, sizeof(*sorted), by_live_rows);
     for (uint32_t from = 0; from < n && ret->count == 0; from++) {
-        uint32_t count = group(s, sorted + from, n - from, all);
+        uint32_t count = group(s, sorted + from, n - from, all && room == MERGE_ROOM_ANY, room);
         for (uint32_t i = 0; count >= (all ? 2 : GROUP_MIN) && i < count; i++)
             ret->inputs[ret->count++] = sorted[from + i];
     }
     free(sorted);
+}
+
+/* A compaction that found no room stays wanted. So groups in little room keep the rule of sizes,
+ * and few dead rows cause no rewrite: each new segment or deletion would repeat it. */
+void merge_choose(const struct shard *s, bool all, uint64_t room, struct merge_choice *ret)
+{
+    const uint32_t percent = s->store->options.compact_percent;
+    *ret = (struct merge_choice){0};
+    if (room != MERGE_ROOM_ANY) {
+        merge_choose_rewrite(s, all ? LITTLE_ROOM_PERCENT : percent, room, ret);
+        if (ret->count == 0)
+            choose_group(s, all, room, ret);
+        return;
+    }
+    choose_group(s, all, room, ret);
     if (ret->count == 0)
-        merge_choose_rewrite(s, all, ret);
+        merge_choose_rewrite(s, all ? 0 : percent, room, ret);
 }
 
 /* Of the segments whose index would become smaller, the one with the fewest rows comes first: its
  * rewrite needs least memory, and frees some for the next. */
-void merge_choose_rewrite(const struct shard *s, bool all, struct merge_choice *ret)
+void merge_choose_rewrite(const struct shard *s, uint32_t percent, uint64_t room, struct merge_choice *ret)
 {
     struct segment *worst = NULL, *large = NULL;
     *ret = (struct merge_choice){0};
     for (uint32_t i = 0; i < s->segment_count; i++) {
         struct segment *g = s->segments[i];
-        if (!can_merge(g))
+        if (!can_merge(g) || live_bytes(g) > room)
             continue;
-        if (has_many_dead(s, g, all) &&
+        if (has_many_dead(g, percent) &&
             (!worst || (uint64_t)g->rows.dead * worst->rows.count > (uint64_t)worst->rows.dead * g->rows.count))
             worst = g;
         if (index_plan_would_shrink(s, g) && (!large || g->rows.count < large->rows.count))
@@ -107,9 +129,7 @@ uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
 uint64_t merge_bytes(const struct merge_choice *choice)
 {
     uint64_t bytes = 0;
-    for (uint32_t i = 0; i < choice->count; i++) {
-        const struct segment *g = choice->inputs[i];
-        bytes += g->rows.count ? (uint64_t)((double)g->disk_bytes * live_rows(g) / g->rows.count) : g->disk_bytes;
-    }
+    for (uint32_t i = 0; i < choice->count; i++)
+        bytes += live_bytes(choice->inputs[i]);
     return bytes;
 }
