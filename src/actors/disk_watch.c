@@ -4,6 +4,7 @@
 #include "actors/addresses.h"
 #include "actors/control_messages.h"
 #include "base/log.h"
+#include "base/text/size.h"
 #include "reactor/file.h"
 #include "shards/folder/read_only.h"
 #include "shards/folder/reserve.h"
@@ -33,6 +34,19 @@ static int tell_all(const struct disk_watch *w, enum disk_order order, int reaso
 
 /* -- into the read-only state and out of it -- */
 
+/* A disk may be full for the server while much of it is free. Says how much is free and how much is
+ * needed, when more is needed than the log has said since the disk became full. */
+static void log_space(struct disk_watch *w, uint64_t space, uint64_t needed)
+{
+    char free_text[SIZE_TEXT_MAX], needed_text[SIZE_TEXT_MAX];
+    if (needed <= w->needed_logged)
+        return;
+    w->needed_logged = needed;
+    log_warn("%s is on a disk with %s of free space, and new data need %s: free some there, or start kithd with fewer "
+             "--reactors or a smaller --growing-mib",
+             w->dir, size_format(space, free_text), size_format(needed, needed_text));
+}
+
 static void enter(struct disk_watch *w, int rc)
 {
     uint64_t wanted;
@@ -43,6 +57,7 @@ static void enter(struct disk_watch *w, int rc)
         struct error why;
         read_only_refuse(rc, w->dir, &why);
         log_error("%s", why.text);
+        w->needed_logged = 0;
     }
     w->reason = rc;
     if (disk_is_full(rc) && reserve_remove(w->dir) < 0)
@@ -54,9 +69,12 @@ static int try_leave(struct disk_watch *w)
 {
     uint64_t wanted;
     ignore_result(tell_all(w, DISK_ASK, 0, &wanted));
+    const uint64_t needed = w->reserve_bytes + wanted;
     int64_t space = directory_space(w->dir);
-    if (disk_is_full(w->reason) && space >= 0 && (uint64_t)space < w->reserve_bytes + wanted)
+    if (disk_is_full(w->reason) && space >= 0 && (uint64_t)space < needed) {
+        log_space(w, (uint64_t)space, needed);
         return w->reason;
+    }
     int rc = disk_probe(w->dir);
     if (rc == 0)
         rc = reserve_make(w->dir, w->reserve_bytes);
@@ -107,6 +125,7 @@ void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_
     struct error why;
     w->dir = dir;
     w->reserve_bytes = reserve_bytes;
+    w->needed_logged = 0;
     int rc = reserve_make(dir, reserve_bytes);
     int64_t space = directory_space(dir);
     if (rc == 0 && space >= 0 && (uint64_t)space < wanted)
@@ -116,6 +135,9 @@ void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_
     read_only_refuse(rc, dir, &why);
     log_error("%s", why.text);
     ignore_result(reserve_remove(dir));
+    space = directory_space(dir);
+    if (disk_is_full(rc) && space >= 0)
+        log_space(w, (uint64_t)space, reserve_bytes + wanted);
     w->reason = rc;
     w->pause_ns = PAUSE_NS_MIN;
     w->try_ns = clock_now_ns() + w->pause_ns;

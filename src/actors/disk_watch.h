@@ -17,12 +17,15 @@ struct disk_watch {
     int reported;   /* an errno that is not handled yet; 0: none */
     uint64_t round; /* how often the disk was trusted again (read_only.h) */
     uint64_t try_ns, pause_ns, left_ns;
+    /* the free bytes that new data need on a full disk, as the log said last; 0: it did not */
+    uint64_t needed_logged;
     bool running, stopping;
     struct event changed;
 };
 
 /* Before the stores are opened: makes the reserve. If the disk lacks space for it and `wanted`
- * bytes more, removes it, and the server is read-only from the start. Waits. */
+ * bytes more, removes it, and the server is read-only from the start; the log says how much is free
+ * and how much is needed. Waits. */
 void disk_watch_prepare(struct disk_watch *w, const char *dir, uint64_t reserve_bytes, uint64_t wanted);
 /* After the stores were opened. */
 MUST_USE int disk_watch_start(struct disk_watch *w);

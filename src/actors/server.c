@@ -109,6 +109,23 @@ static uint64_t reserve_bytes(const struct server *s)
     return bytes == 0 || bytes > RESERVE_MAX ? RESERVE_MAX : bytes < RESERVE_MIN ? RESERVE_MIN : bytes;
 }
 
+/* A log file of each reactor: what the stores want, too, when no segment waits to be sealed. */
+static uint64_t log_files_bytes(struct server *s)
+{
+    const uint64_t memory = budget_bytes(server_core(s)); /* as the settings say */
+    const uint64_t growing = budget_of_growing(memory, reactor_count(), s->options.growing_bytes);
+    return store_log_file_bytes(growing) * reactor_count();
+}
+
+static int prepare_disk(struct server *s, bool is_new)
+{
+    const uint64_t reserve = reserve_bytes(s), log_files = log_files_bytes(s);
+    int rc = is_new ? folder_check_space(s->options.data, reserve + log_files, &s->error) : 0;
+    if (rc == 0)
+        disk_watch_prepare(&s->disk, s->options.data, reserve, log_files);
+    return rc;
+}
+
 static int listen_all(struct server *s)
 {
     uint16_t ports[LISTENERS_MAX];
@@ -162,11 +179,11 @@ static int open_folder(struct server *s)
     rc = folder_open(s->options.data, &s->lock, &m, &s->error);
     if (rc < 0)
         return rc;
-    uint64_t reserve = reserve_bytes(s); /* the log files of one store take about as much */
-    disk_watch_prepare(&s->disk, s->options.data, reserve, reserve * reactor_count());
     rc = settings_keeper_start(&s->settings, s->options.data, &s->options.settings, &s->disk, &s->error);
     if (rc == 0)
         rc = budget_check(budget_bytes(server_core(s)), reactor_count(), &s->error);
+    if (rc == 0)
+        rc = prepare_disk(s, m.reactors == 0);
     if (rc == 0)
         rc = folder_prepare(s->options.data, &m, reactor_count(), &s->error);
     if (rc == 0 && s->options.drop_caches)

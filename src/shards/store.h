@@ -105,6 +105,9 @@ struct store_options {
  * here: another process uses the folder; a newer version wrote it; it is corrupt (which file, which
  * offset); the disk is full; no permission. */
 MUST_USE int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_manifest, struct error *error);
+/* Refuses a new folder with a sentence if the disk has less than `needed` bytes free. A folder with
+ * data is served, read-only if the disk is full. Waits. */
+MUST_USE int folder_check_space(const char *dir, uint64_t needed, struct error *error);
 /* Takes only the lock, for a program that reads a folder without serving it.
  * Closed with file_close(). */
 MUST_USE int folder_lock(const char *dir, struct file **ret, struct error *error);
@@ -126,6 +129,9 @@ MUST_USE int folder_complete(const char *dir, struct manifest *m, unsigned react
 MUST_USE int folder_drop_caches(const char *dir, struct error *error);
 
 /* -- a reactor's store -- */
+
+/* The bytes of a log file that go with these bytes of a growing segment; 0: the default. */
+uint64_t store_log_file_bytes(uint64_t growing_bytes_max);
 
 /* A start has four steps. All reactors take one before any takes the next.
  *

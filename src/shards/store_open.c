@@ -170,8 +170,9 @@ static void note_log_past(struct store *store)
 }
 
 /* Four files for the bytes of one growing segment, so that a seal frees whole files. */
-static uint64_t log_file_bytes(uint64_t growing_bytes)
+uint64_t store_log_file_bytes(uint64_t growing_bytes_max)
 {
+    uint64_t growing_bytes = growing_bytes_max ? growing_bytes_max : GROWING_BYTES_DEFAULT;
     uint64_t bytes = growing_bytes / 4 & ~(uint64_t)(LOG_UNIT - 1);
     return bytes < LOG_FILE_MIN ? LOG_FILE_MIN : bytes > LOG_FILE_MAX ? LOG_FILE_MAX : bytes;
 }
@@ -188,7 +189,7 @@ static void take_options(struct store *store, const struct store_options *option
     if (store->options.seal_age_s == 0)
         store->options.seal_age_s = SEAL_AGE_S_DEFAULT;
     if (store->options.log_file_bytes == 0)
-        store->options.log_file_bytes = log_file_bytes(store->options.growing_bytes_max);
+        store->options.log_file_bytes = store_log_file_bytes(store->options.growing_bytes_max);
     store->read_only = options->read_only;
     store->round = options->round;
 }

@@ -22,9 +22,14 @@ typedef void (*scenario_fn)(struct server *s, struct client *c);
 static struct sim *sim;
 static uint64_t written; /* ids 0 .. written-1 are acknowledged */
 static uint64_t erased;  /* ids 0 .. erased-1 are deleted */
+static unsigned spaces;  /* lines of the log that say the right space that is needed */
 
 static void quiet(enum log_level level, const char *line, void *arg)
 {
+    char text[80];
+    /* the reserve, and a log file of each core */
+    snprintf(text, sizeof(text), "of free space, and new data need %u KiB: ", 256 + 64 * reactor_count());
+    spaces += strstr(line, text) != NULL;
 }
 
 static void on_ready(struct server *s, void *arg)
@@ -36,7 +41,7 @@ static void on_ready(struct server *s, void *arg)
     server_stop(s);
 }
 
-static void serve(unsigned reactors, scenario_fn scenario)
+static int try_serve(unsigned reactors, scenario_fn scenario, struct error *error)
 {
     log_set_sink(quiet, NULL);
     struct server_options options = {
@@ -51,11 +56,17 @@ static void serve(unsigned reactors, scenario_fn scenario)
         .arg = &scenario,
     };
     struct server *s;
-    struct error error = {0};
     cr_assert_eq(server_create(&options, &s), 0);
-    int rc = server_run(s, &error);
-    cr_assert_eq(rc, 0, "the server ended with: %s", error.text);
+    int rc = server_run(s, error);
     server_destroy(s);
+    return rc;
+}
+
+static void serve(unsigned reactors, scenario_fn scenario)
+{
+    struct error error = {0};
+    int rc = try_serve(reactors, scenario, &error);
+    cr_assert_eq(rc, 0, "the server ended with: %s", error.text);
 }
 
 /* -- what a client does -- */
@@ -220,7 +231,7 @@ static void look(struct server *s, struct client *c)
 static void with_simulator(uint64_t seed)
 {
     cr_assert_eq(sim_create(seed, &sim), 0);
-    written = erased = 0;
+    written = erased = spaces = 0;
 }
 
 Test(disk, full_it_refuses_writes_takes_deletions_and_comes_back)
@@ -228,11 +239,31 @@ Test(disk, full_it_refuses_writes_takes_deletions_and_comes_back)
     for (unsigned reactors = 1; reactors <= 3; reactors++) {
         with_simulator(reactors);
         serve(reactors, fill_up);
+        cr_assert_eq(spaces, 1);
         serve(reactors, start_full);
+        cr_assert_eq(spaces, 2, "a start on a full disk says it once, too");
         serve(reactors, space_again);
         serve(reactors, look);
         sim_destroy(sim);
     }
+}
+
+static void write_one(struct server *s, struct client *c)
+{
+    cr_assert_eq(client_create(c, "a", DIM, KITH__METRIC__METRIC_L2), 0, "%s", c->error);
+    cr_assert_eq(write_batch(c), 0, "%s", c->error);
+}
+
+Test(disk, a_new_folder_needs_as_much_as_writes_do)
+{
+    struct error error = {0};
+    with_simulator(1);
+    sim_disk_limit(sim, (256 + 2 * 64 - 1) << 10);
+    cr_assert_lt(try_serve(2, write_one, &error), 0);
+    cr_assert(strstr(error.text, "has 383 KiB left and a new data folder needs 384 KiB; free some"), "%s", error.text);
+    sim_disk_limit(sim, (256 + 2 * 64 + 4) << 10);
+    serve(2, write_one);
+    sim_destroy(sim);
 }
 
 /* -- a disk that fails -- */

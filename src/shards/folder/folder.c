@@ -1,6 +1,7 @@
 /* folder.c -- the data folder as a whole: opening and locking it, and removing what an
  * interrupted step left behind. */
 #include "base/log.h"
+#include "base/text/size.h"
 #include "reactor/file.h"
 #include "shards/folder/whole_file.h"
 #include "shards/snapshot/snapshot.h"
@@ -11,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SPACE_MIN ((int64_t)64 << 20) /* with less, the first log file may not fit */
 
 /* The name of the folder is an entry of its parent, which must survive a power cut, too. */
 static int flush_parent(const char *dir)
@@ -63,16 +62,16 @@ int folder_lock(const char *dir, struct file **ret, struct error *error)
     return error_set_errno(error, rc, "the data folder %s cannot be locked", dir);
 }
 
-/* Called for a new folder only: a folder with data is served, read-only if the disk is full. */
-static int check_space(const char *dir, struct error *error)
+int folder_check_space(const char *dir, uint64_t needed, struct error *error)
 {
+    char space_text[SIZE_TEXT_MAX], needed_text[SIZE_TEXT_MAX];
     int64_t space = directory_space(dir);
-    if (space < 0 || space >= SPACE_MIN)
+    if (space < 0 || (uint64_t)space >= needed)
         return 0;
     return error_set(error, ERROR_IO,
-                     "the disk under %s has %" PRId64 " MiB left and a new data folder needs %" PRId64
-                     "; free some, or choose another folder with --data",
-                     dir, space >> 20, SPACE_MIN >> 20);
+                     "the disk under %s has %s left and a new data folder needs %s; free some, choose another folder "
+                     "with --data, or start with fewer --reactors or a smaller --growing-mib",
+                     dir, size_format((uint64_t)space, space_text), size_format(needed, needed_text));
 }
 
 /* A crash may leave a torn last change. If there was no crash, the change was acknowledged and is
@@ -101,8 +100,6 @@ int folder_open(const char *dir, struct file **ret_lock, struct manifest *ret_ma
     rc = snapshots_complete(dir, error);
     if (rc == 0)
         rc = load(dir, ret_manifest, error);
-    if (rc == 0 && ret_manifest->reactors == 0)
-        rc = check_space(dir, error);
     if (rc < 0) {
         file_close(*ret_lock);
         *ret_lock = NULL;
