@@ -65,3 +65,8 @@ uint64_t column_memory(const struct column *c)
 {
     return c->kind->memory(c->state);
 }
+
+uint64_t column_values(const struct column *c)
+{
+    return c->kind->values(c->state);
+}

@@ -55,6 +55,11 @@ struct column_kind {
     int (*open)(const struct column_region *regions, unsigned count, uint32_t rows, const struct pause *pause,
                 void **ret, const char **ret_why);
     uint64_t (*memory)(const void *column);
+    /* How many values the column has, as need() counts them. */
+    uint64_t (*values)(const void *column);
+    /* The bytes that a column takes when it has grown to so many rows and values, at least what
+     * memory() then returns. sorts: at the peak of sort(). More rows or values never need less. */
+    uint64_t (*need)(uint32_t rows, uint64_t values, bool sorts);
     void (*destroy)(void *column);
 };
 
@@ -100,3 +105,4 @@ MUST_USE int column_open(const struct column_kind *kind, uint16_t field, const s
                          unsigned count, uint32_t rows, const struct pause *pause, struct column *ret,
                          const char **ret_why);
 uint64_t column_memory(const struct column *c); /* bytes that it owns */
+uint64_t column_values(const struct column *c);

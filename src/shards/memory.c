@@ -42,34 +42,42 @@ void segment_memory(const struct segment *g, struct memory_use *use)
 /* -- memory that growing segments will need -- */
 
 /* Memory to build and seal `rows` rows. graph: the index options that are fixed when a
- * growing segment begins. */
+ * growing segment begins. columns: what writing the columns of fields takes. */
 static uint64_t to_build(const struct store *s, const struct collection_config *c, const struct index_options *graph,
-                         uint32_t rows)
+                         uint32_t rows, uint64_t columns)
 {
     const struct index_options most = index_options_most(graph, collection_vector(c)->dim);
     const uint64_t sealed =
         index_row_bytes_max(&most, collection_vector(c)->metric, collection_vector(c)->dim) * (uint64_t)rows;
     /* At the peak three sets of codes are in memory: those of the build, those that were chosen,
-     * and the copy for the file. */
+     * and the copy for the file. The columns are written and freed before that copy is made. */
     return index_memory(collection_vector(c)->metric, collection_vector(c)->dim, rows, &most,
                         workers_shares(s->options.workers)) +
-           2 * sealed;
+           sealed + (columns > sealed ? columns : sealed);
+}
+
+/* The same for rows that are not written yet. */
+static uint64_t to_build_new(const struct store *s, const struct collection_config *c,
+                             const struct index_options *graph, uint32_t rows)
+{
+    return to_build(s, c, graph, rows, segment_columns_write_bytes(c->schema, NULL, 0, rows));
 }
 
 uint64_t memory_to_build(const struct store *s, const struct collection_config *c, uint32_t rows)
 {
     struct index_plan plan;
     index_plan_begin(&plan, c, rows);
-    return to_build(s, c, &plan.options, rows);
+    return to_build(s, c, &plan.options, rows, 0);
 }
 
 /* Memory that the segment will take beyond what it has. Building takes nearly all of what building
  * and sealing take together, and comes first. */
-static uint64_t to_come(const struct shard *s, const struct segment *g)
+static uint64_t to_come(const struct shard *s, struct segment *g)
 {
     if (g->state == SEGMENT_SEALED || !g->vectors[0].index || g->rows.count == 0)
         return 0;
-    const uint64_t all = to_build(s->store, &s->config, &g->vectors[0].plan.options, g->rows.count),
+    const uint64_t columns = segment_columns_write_bytes(s->config.schema, &g, 1, g->rows.count);
+    const uint64_t all = to_build(s->store, &s->config, &g->vectors[0].plan.options, g->rows.count, columns),
                    has = segment_index_bytes(g->vectors[0].index);
     return all > has ? all - has : 0;
 }
@@ -78,7 +86,7 @@ static uint64_t to_come(const struct shard *s, const struct segment *g)
 
 /* Small segments are built only when they are sealed, one after the other. So the memory for the
  * largest of them is enough for all: each seal frees more than the sealed segment keeps. */
-static void count_to_come(const struct shard *s, const struct segment *g, struct shard_memory *m)
+static void count_to_come(const struct shard *s, struct segment *g, struct shard_memory *m)
 {
     struct store *store = s->store;
     const uint64_t more = to_come(s, g);
@@ -95,7 +103,7 @@ static struct shard_memory count(const struct shard *s)
     m.use.bytes[MEMORY_ROWS] = sizeof(*s) + s->segment_capacity * sizeof(*s->segments);
     m.use.bytes[MEMORY_SEARCHES] = live_queries_bytes(s->queries);
     for (uint32_t i = 0; i < s->segment_count; i++) {
-        const struct segment *g = s->segments[i];
+        struct segment *g = s->segments[i];
         if (!g)
             continue;
         segment_memory(g, &m.use);
@@ -225,11 +233,11 @@ static uint64_t index_bytes_of(const struct shard *s, uint32_t count, uint32_t r
     const struct index_options *graph = g ? &g->vectors[0].plan.options : &plan.options;
     const uint32_t had = g && g->rows.count < rows_max ? g->rows.count : 0;
     const uint32_t has = count < rows_max - had ? had + count : rows_max;
-    const uint64_t row = to_build(s->store, &s->config, graph, rows_max) / rows_max + 1, mean = count * row;
+    const uint64_t row = to_build_new(s->store, &s->config, graph, rows_max) / rows_max + 1, mean = count * row;
     if (segment_rows_are_small(has, vector_stride(shard_vector(s))))
         return mean;
-    const uint64_t foreseen = had && !segment_is_small(g) ? to_build(s->store, &s->config, graph, had) : 0;
-    const uint64_t first = to_build(s->store, &s->config, graph, has) - foreseen;
+    const uint64_t foreseen = had && !segment_is_small(g) ? to_build_new(s->store, &s->config, graph, had) : 0;
+    const uint64_t first = to_build_new(s->store, &s->config, graph, has) - foreseen;
     const uint64_t exact = first + (count - (has - had)) * row;
     return exact > mean ? exact : mean;
 }

@@ -100,6 +100,19 @@ static uint64_t memory(const void *column)
     return sizeof(*c) + c->capacity;
 }
 
+static uint64_t count_values(const void *column)
+{
+    return ((const struct boolean_column *)column)->rows;
+}
+
+static uint64_t need(uint32_t rows, uint64_t values, bool sorts)
+{
+    uint64_t capacity = rows ? 64 : 0;
+    while (capacity < rows)
+        capacity *= 2;
+    return sizeof(struct boolean_column) + capacity;
+}
+
 static void destroy(void *column)
 {
     free(((struct boolean_column *)column)->owned);
@@ -169,5 +182,7 @@ const struct column_kind column_boolean = {
     .save = save,
     .open = open_saved,
     .memory = memory,
+    .values = count_values,
+    .need = need,
     .destroy = destroy,
 };

@@ -1,8 +1,12 @@
 /* test_columns.c -- a column that would have too many values is left out, while its segment grows,
  * when the background builds it, and when the segment is sealed. Filters then read payloads, and
- * the other fields get their columns. */
+ * the other fields get their columns. The store asks for the memory of columns before it builds
+ * them, and before seals and merges, which write them. */
 #include "../boolean/boolean.h"
+#include "base/memory_use.h"
 #include "query/filter.h"
+#include "shards/memory.h"
+#include "shards/merge/merge.h"
 #include "stores.h"
 
 #include <criterion/criterion.h>
@@ -34,19 +38,22 @@ static void add_field(struct shard *s, const char *path, uint16_t kind)
     shard_set_schema(s, next);
 }
 
+static void write_point(struct shard *s, uint32_t n, const char *text)
+{
+    const float vector[DIM] = {(float)n};
+    const struct point_id id = id_of(n);
+    const void *payload = text;
+    const uint32_t size = (uint32_t)strlen(text);
+    const struct point_batch b = {
+        .count = 1, .ids = &id, .vectors = vector, .payloads = &payload, .payload_sizes = &size};
+    struct error e = {0};
+    want_eq(shard_upsert(s, &b, &e), 0);
+}
+
 static void write_points(struct shard *s, uint32_t from, uint32_t to)
 {
-    for (uint32_t n = from; n < to; n++) {
-        const char *const text = n % 4 ? "{\"a\":false,\"b\":true}" : "{\"a\":true,\"b\":false}";
-        const float vector[DIM] = {(float)n};
-        const struct point_id id = id_of(n);
-        const void *payload = text;
-        const uint32_t size = (uint32_t)strlen(text);
-        const struct point_batch b = {
-            .count = 1, .ids = &id, .vectors = vector, .payloads = &payload, .payload_sizes = &size};
-        struct error e = {0};
-        want_eq(shard_upsert(s, &b, &e), 0);
-    }
+    for (uint32_t n = from; n < to; n++)
+        write_point(s, n, n % 4 ? "{\"a\":false,\"b\":true}" : "{\"a\":true,\"b\":false}");
 }
 
 /* -- what is expected of every segment -- */
@@ -129,6 +136,86 @@ static void drop_while_growing(void *arg)
     server_close(&server);
 }
 
+/* -- memory -- */
+
+#define VALUES 1000 /* of a row, in the tests of memory */
+
+static uint64_t granted;
+
+static int hook_memory(uint64_t wanted, bool frees, uint64_t *ret, struct error *error, void *arg)
+{
+    *ret = granted;
+    return wanted <= granted ? 0 : -ENOMEM;
+}
+
+static void write_many_values(struct shard *s, uint32_t from, uint32_t to)
+{
+    static char text[16 + 2 * VALUES] = "{\"a\":[1";
+    for (uint32_t i = 1; i < VALUES; i++)
+        strcpy(text + 5 + 2 * i, ",2");
+    strcpy(text + 5 + 2 * VALUES, "]}");
+    for (uint32_t n = from; n < to; n++)
+        write_point(s, n, text);
+}
+
+static void want_column(struct shard *s, bool there)
+{
+    want_eq(segment_column_find(s->growing, 0) != NULL, there);
+}
+
+static void waits(void *arg)
+{
+    static struct server server;
+    struct shard *s = begin(&server);
+    struct store *store = server.stores[0];
+    const struct column_kind *kind = column_kind_named("integer");
+    write_many_values(s, 0, POINTS);
+    add_field(s, "a", kind->id);
+    store->options.hooks.memory = hook_memory;
+    granted = store_memory_needed(store) + kind->need(POINTS, POINTS, false) / 2;
+    store_memory_grant(store, granted, 0);
+    work(&server);
+    want_column(s, false);
+    granted = store_memory_needed(store) + 2 * kind->need(POINTS, POINTS, false);
+    store_memory_grant(store, granted, 0);
+    work(&server);
+    want_column(s, true);
+    server_close(&server);
+}
+
+/* A growing segment has its column, so the store knows how many values a seal or merge sorts. */
+static void is_asked_for(void *arg)
+{
+    static struct server server;
+    struct shard *s = begin(&server);
+    struct store *store = server.stores[0];
+    const struct column_kind *kind = column_kind_named("integer");
+    const uint64_t need = kind->need(POINTS, (uint64_t)POINTS * VALUES, true);
+    struct memory_use use = {0};
+    struct merge_choice choice = {.count = 2};
+    add_field(s, "a", kind->id);
+    write_many_values(s, 0, POINTS);
+    store_memory_read(store, &use);
+    want(store_memory_needed(store) >= memory_use_sum(&use) + need);
+    for (unsigned i = 0; i < 2; i++) {
+        shard_freeze(s);
+        work(&server);
+        if (i == 0)
+            write_many_values(s, POINTS, 2 * POINTS);
+    }
+    for (uint32_t i = 0, n = 0; i < s->segment_count; i++)
+        if (s->segments[i] && s->segments[i]->rows.count) {
+            want(n < 2 && segment_column_find(s->segments[i], 0));
+            choice.inputs[n++] = s->segments[i];
+        }
+    want(merge_memory(s, &choice) >= kind->need(2 * POINTS, (uint64_t)2 * POINTS * VALUES, true));
+    /* dead rows are not written */
+    choice.inputs[0]->rows.dead = choice.inputs[1]->rows.dead = POINTS - 1;
+    want(merge_memory(s, &choice) < need);
+    choice.inputs[0]->rows.dead = choice.inputs[1]->rows.dead = 0;
+    server_close(&server);
+}
+
 static void run(void (*fn)(void *arg))
 {
     cramped = column_boolean;
@@ -147,4 +234,12 @@ Test(columns, too_many_values_leave_out_the_one_column_in_the_background_and_in_
 Test(columns, too_many_values_drop_the_column_of_a_growing_segment)
 {
     run(drop_while_growing);
+}
+Test(columns, a_build_without_memory_for_its_column_is_left_for_later)
+{
+    run(waits);
+}
+Test(columns, a_seal_and_a_merge_ask_for_the_memory_of_the_sort)
+{
+    run(is_asked_for);
 }

@@ -206,6 +206,23 @@ static uint64_t memory(const void *column)
            row_array_bytes(&c->empties) + row_array_bytes(&c->sorted) + row_array_bytes(&c->sorted_rows);
 }
 
+static uint64_t count_values(const void *column)
+{
+    return ((const struct integer_column *)column)->count;
+}
+
+static uint64_t need(uint32_t rows, uint64_t values, bool sorts)
+{
+    /* a column of more values is given up */
+    const uint32_t count = values < INTEGER_VALUES_MAX ? (uint32_t)values : INTEGER_VALUES_MAX;
+    const uint64_t ends = row_array_bytes_of(sizeof(uint32_t), rows);
+    const uint64_t grown = sizeof(struct integer_column) + ends + row_array_bytes_of(sizeof(int64_t), count) +
+                           2 * row_array_bytes_of(sizeof(uint64_t), (uint32_t)bits_words(rows));
+    const uint64_t sort = integer_sort_bytes(count);
+    /* laying out the ends in one piece takes as much as the ends, before the sort begins */
+    return grown + (!sorts ? 0 : sort > ends ? sort : ends);
+}
+
 const struct column_kind column_integer = {
     .name = "integer",
     .id = 2,
@@ -225,5 +242,7 @@ const struct column_kind column_integer = {
     .save = integer_save,
     .open = integer_open,
     .memory = memory,
+    .values = count_values,
+    .need = need,
     .destroy = integer_destroy,
 };

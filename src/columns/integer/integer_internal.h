@@ -66,6 +66,8 @@ bool integer_test(const void *column, const struct predicate *p, uint32_t row);
 
 /* integer_sort.c */
 int integer_sort(void *column, const struct pause *pause);
+/* The memory of a sort of so many values while it runs. Half of it stays. */
+uint64_t integer_sort_bytes(uint32_t count);
 void integer_estimate(const void *column, const struct predicate *p, struct cardinality *ret);
 int integer_select(const void *column, const struct predicate *p, struct row_set *set, const struct pause *pause);
 

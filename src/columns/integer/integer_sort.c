@@ -28,6 +28,12 @@ static int pairs_make(struct pairs *p, uint32_t n)
     return rc == 0 ? row_array_make(&p->rows, sizeof(uint32_t), n) : rc;
 }
 
+uint64_t integer_sort_bytes(uint32_t count)
+{
+    const uint64_t arrays = 2 * (sizeof(int64_t) + sizeof(uint32_t)) * (uint64_t)count;
+    return count ? arrays + 4 * sizeof(uint8_t *) : 0; /* each array has a table of one chunk */
+}
+
 static void pairs_fini(struct pairs *p)
 {
     row_array_fini(&p->keys);

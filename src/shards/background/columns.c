@@ -10,8 +10,6 @@
 
 #include <errno.h>
 
-#define COLUMN_ROW_BYTES 64 /* memory of a column with one value a row, and for sorting it */
-
 struct column_call {
     uint64_t collection, segment;
     const struct column *column;
@@ -63,39 +61,45 @@ static bool may_build(const struct segment *g)
     return g->rows.count && !g->sharing.remote && g->searched;
 }
 
+static bool lacks(const struct segment *g, const struct field_spec *field)
+{
+    return column_kind_of(field->kind) && segment_column_is_due(g, field->number);
+}
+
 static bool lacks_some(const struct segment *g, const struct schema *schema)
 {
     for (size_t i = 0; i < schema->field_count; i++)
-        if (column_kind_of(schema->fields[i].kind) && segment_column_is_due(g, schema->fields[i].number))
+        if (lacks(g, &schema->fields[i]))
             return true;
     return false;
 }
 
-static int build_all(struct shard *s, struct segment *g)
+static int build_granted(struct shard *s, struct segment *g, const struct field_spec *field)
 {
     struct pause pause = {shard_pause, s};
+    struct memory_work work;
+    int rc = memory_work_begin(s->store, &work, segment_column_build_bytes(g, field), false);
+    if (rc == 0) {
+        if (g->searched) /* else a merge has replaced the segment meanwhile */
+            rc = segment_column_build(g, field, &pause);
+        memory_work_end(s->store, &work);
+    }
+    return rc;
+}
+
+/* Builds one of the columns that the segment lacks. Without memory for it, filters read payloads
+ * until the shard changes again. Then the column is tried again. */
+static int build_one(struct shard *s, struct segment *g)
+{
     struct schema *schema = schema_acquire(s->config.schema);
     int rc = 0;
     for (size_t i = 0; i < schema->field_count && rc == 0; i++)
-        rc = segment_column_build(g, &schema->fields[i], &pause);
+        if (lacks(g, &schema->fields[i]))
+            rc = build_granted(s, g, &schema->fields[i]);
     if (rc > 0)
         /* the field may have been dropped during a pause */
         segment_columns_keep(g, s->config.schema);
     schema_release(schema);
-    return rc;
-}
-
-/* Without memory for a column, filters read payloads until the shard changes again. Then the column
- * is tried again. */
-static int build_granted(struct shard *s, struct segment *g)
-{
-    struct memory_work work;
-    int rc = memory_work_begin(s->store, &work, (uint64_t)g->rows.count * COLUMN_ROW_BYTES, false);
-    if (rc == 0) {
-        if (g->searched) /* else a merge has replaced the segment meanwhile */
-            rc = build_all(s, g);
-        memory_work_end(s->store, &work);
-    }
     return rc == -ENOMEM ? 0 : rc;
 }
 
@@ -134,7 +138,7 @@ static int work_in(struct shard *s, struct segment *g)
     segment_columns_keep(g, s->config.schema);
     int rc = free_in(s, g);
     if (rc == 0 && may_build(g) && lacks_some(g, s->config.schema))
-        rc = build_granted(s, g);
+        rc = build_one(s, g);
     return rc == 0 ? share_in(s, g) : rc;
 }
 

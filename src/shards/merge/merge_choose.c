@@ -123,7 +123,11 @@ uint64_t merge_memory(const struct shard *s, const struct merge_choice *choice)
         /* for each row of an input, its row in the new segment */
         bytes += choice->inputs[i]->rows.count * sizeof(uint32_t);
     }
-    return bytes + bits_words(live) * sizeof(uint64_t) + memory_to_build(s->store, &s->config, (uint32_t)live);
+    /* the columns are written and freed before the index is built */
+    const uint32_t rows = (uint32_t)live;
+    const uint64_t index = memory_to_build(s->store, &s->config, rows);
+    const uint64_t columns = segment_columns_write_bytes(s->config.schema, choice->inputs, choice->count, rows);
+    return bytes + bits_words(live) * sizeof(uint64_t) + (columns > index ? columns : index);
 }
 
 uint64_t merge_bytes(const struct merge_choice *choice)

@@ -72,7 +72,8 @@ uint64_t growing_bytes(const struct segment *s, const struct collection_config *
     const bool table = rows >> shift != 0 && have <= (uint64_t)1 << shift;
     const uint64_t outgrown = have < (uint64_t)1 << shift ? shift * VALUES * sizeof(struct outgrown) : 0;
     return (allocated_rows(room, shift) - allocated_rows(have, shift)) * row +
-           bits_words(room - have) * sizeof(uint64_t) + outgrown + (table ? VALUES * table_bytes(rows_max, shift) : 0);
+           bits_words(room - have) * sizeof(uint64_t) + outgrown + (table ? VALUES * table_bytes(rows_max, shift) : 0) +
+           segment_columns_growth(s, c->schema, more);
 }
 
 static void values_init(struct row_values *v, uint32_t stride, uint8_t shift)

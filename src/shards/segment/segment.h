@@ -165,7 +165,7 @@ MUST_USE int growing_create(const struct collection_config *c, uint32_t rows_max
 MUST_USE int64_t growing_append(struct segment *s, const struct collection_config *c, struct point_id id,
                                 uint64_t version, const void *vector, const void *payload, uint32_t payload_size,
                                 struct arena *owner);
-/* The memory that `more` rows add, without their payloads and their index. s
+/* The memory that `more` rows and their columns add, without their payloads and their index. s
  * NULL: to a new segment. */
 uint64_t growing_bytes(const struct segment *s, const struct collection_config *c, uint32_t rows_max, uint32_t more);
 MUST_USE int growing_add_tombstone(struct segment *s, struct point_id id, uint64_t version);

@@ -1,4 +1,5 @@
-/* segment_columns.c -- appends to the columns of a segment, and builds a column that it lacks. */
+/* segment_columns.c -- appends to the columns of a segment, builds a column that it lacks, and says
+ * how much memory that takes. */
 #include "shards/segment/segment_columns.h"
 #include "base/log.h"
 #include "columns/payload_path.h"
@@ -303,6 +304,74 @@ uint64_t segment_columns_bytes(const struct segment *s)
     for (const struct segment_column *c = s->columns.first; c; c = c->next)
         bytes += sizeof(*c) + (c->borrowed ? 0 : column_memory(&c->column));
     return bytes;
+}
+
+/* -- memory that columns will need -- */
+
+/* The values of a column that gets `rows` rows. */
+static uint64_t values_with(const struct column *c, uint32_t rows)
+{
+    return column_values(c) + (rows - c->rows);
+}
+
+static uint64_t growth(const struct column *c, uint32_t rows, bool sorts)
+{
+    const uint64_t need = c->kind->need(rows, values_with(c, rows), sorts), has = column_memory(c);
+    return need > has ? need - has : 0;
+}
+
+uint64_t segment_columns_growth(const struct segment *s, const struct schema *schema, uint32_t more)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; !s && i < schema->field_count; i++) {
+        const struct column_kind *kind = column_kind_of(schema->fields[i].kind);
+        bytes += kind ? sizeof(struct segment_column) + kind->need(more, more, false) : 0;
+    }
+    for (const struct segment_column *c = s ? s->columns.first : NULL; c; c = c->next)
+        if (c->state == COLUMN_READY) /* else the background asks when it appends the rows */
+            bytes += growth(&c->column, s->rows.count + more, false);
+    return bytes;
+}
+
+uint64_t segment_column_build_bytes(const struct segment *s, const struct field_spec *field)
+{
+    const struct column_kind *kind = column_kind_of(field->kind);
+    const struct segment_column *c = find_any(s, field->number);
+    const bool sorts = s->state != SEGMENT_GROWING;
+    if (c)
+        return growth(&c->column, s->rows.count, sorts);
+    return kind ? sizeof(*c) + kind->need(s->rows.count, s->rows.count, sorts) : 0;
+}
+
+static uint64_t values_in(const struct segment *s, uint16_t field, const struct column_kind *kind)
+{
+    const struct segment_column *c = find_any(s, field);
+    return c && c->column.kind == kind ? values_with(&c->column, s->rows.count) : s->rows.count;
+}
+
+/* The values of `rows` of the rows of the segments, by the mean of all of them, rounded up. */
+static uint64_t values_among(struct segment *const *from, uint32_t count, uint32_t rows, uint16_t field,
+                             const struct column_kind *kind)
+{
+    uint64_t values = 0, all = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        values += values_in(from[i], field, kind);
+        all += from[i]->rows.count;
+    }
+    return all == 0 ? rows : rows == all ? values : (uint64_t)((double)values * rows / (double)all) + 1;
+}
+
+uint64_t segment_columns_write_bytes(const struct schema *schema, struct segment *const *from, uint32_t count,
+                                     uint32_t rows)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; rows && i < schema->field_count; i++) {
+        const struct field_spec *f = &schema->fields[i];
+        const struct column_kind *kind = column_kind_of(f->kind);
+        const uint64_t bytes = kind ? kind->need(rows, values_among(from, count, rows, f->number, kind), true) : 0;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 void segment_columns_fini(struct segment *s)

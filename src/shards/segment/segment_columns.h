@@ -84,4 +84,15 @@ void segment_column_drop_damaged(struct segment *s, uint16_t field, const char *
 /* Drops columns of fields that the schema does not have. */
 void segment_columns_keep(struct segment *s, const struct schema *schema);
 uint64_t segment_columns_bytes(const struct segment *s);
+
+/* -- memory that columns will need; a row that no column has counts as one value -- */
+
+/* To append `more` rows to the columns of a growing segment. s NULL: of a new one. */
+uint64_t segment_columns_growth(const struct segment *s, const struct schema *schema, uint32_t more);
+/* To build the column of that field, or the rest of one that lags. */
+uint64_t segment_column_build_bytes(const struct segment *s, const struct field_spec *field);
+/* To write the columns of a new segment, one after the other, with `rows` of the rows of the
+ * segments `from`. count 0: of rows that no segment has yet. */
+uint64_t segment_columns_write_bytes(const struct schema *schema, struct segment *const *from, uint32_t count,
+                                     uint32_t rows);
 void segment_columns_fini(struct segment *s);
