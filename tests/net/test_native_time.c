@@ -88,6 +88,30 @@ static void silence(struct server *s)
     client_close(&idle);
 }
 
+/* A hello of 10 bytes of meta, one of which comes now and then. */
+static void slow_hello(struct server *s)
+{
+    struct client slow;
+    cr_assert_eq(client_connect(&slow, server_port(s, PROTOCOL_NATIVE)), 0);
+    const uint64_t began_ns = clock_now_ns();
+    char byte, header[KITH_HEADER_BYTES] = "KITH\1";
+    header[16] = 10;
+    int rc = client_send_bytes(&slow, header, sizeof(header));
+    for (int i = 0; i < 9 && rc == 0; i++) {
+        fiber_sleep_ns(4000000000);
+        rc = client_send_bytes(&slow, "\x08", 1);
+    }
+    cr_assert_leq(connection_receive(slow.connection, &byte, 1, 0), 0);
+    const uint64_t lasted_ns = clock_now_ns() - began_ns;
+    cr_assert(lasted_ns < 17000000000ull, "the connection lasted %.1f s", (double)lasted_ns / 1e9);
+    client_close(&slow);
+}
+
+Test(native_time, a_hello_has_ten_seconds_for_all_its_bytes)
+{
+    harness_run(BACKEND_SIM, 2, slow_hello);
+}
+
 Test(native_time, a_connection_without_hello_or_with_half_a_frame_is_dropped_but_not_an_idle_one)
 {
     harness_run(BACKEND_SIM, 2, silence);

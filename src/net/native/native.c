@@ -82,7 +82,8 @@ static int take_some(struct native *n, uint8_t *to, size_t size, uint64_t deadli
  * then whether the frame comes too slowly; then -EAGAIN. */
 static int take_some_in_time(struct native *n, struct native_request *r, uint8_t *to, size_t size, size_t *ret_got)
 {
-    const uint64_t give_up_ns = clock_now_ns() + STALL_TIMEOUT_NS;
+    const uint64_t stalled_ns = clock_now_ns() + STALL_TIMEOUT_NS;
+    const uint64_t give_up_ns = n->hello_until_ns ? n->hello_until_ns : stalled_ns;
     for (;;) {
         const uint64_t now = clock_now_ns(), look_ns = now + LOOK_NS;
         int rc = take_some(n, to, size, look_ns < give_up_ns ? look_ns : give_up_ns, ret_got);
@@ -298,7 +299,8 @@ static int serve_request(struct native *n, const struct kith_frame_header *h)
 
 static int serve_hello(struct native *n, struct kith_frame_header *h, struct error *error)
 {
-    int rc = read_header(n, clock_now_ns() + HELLO_TIMEOUT_NS, h, error);
+    n->hello_until_ns = clock_now_ns() + HELLO_TIMEOUT_NS;
+    int rc = read_header(n, n->hello_until_ns, h, error);
     if (rc < 0)
         return rc;
     if (h->op != KITH_OP_HELLO)
@@ -307,6 +309,7 @@ static int serve_hello(struct native *n, struct kith_frame_header *h, struct err
         return error_set(error, ERROR_PROTOCOL, "a hello has at most %d bytes of meta and no block", HELLO_META_MAX);
     struct native_request *r;
     rc = receive_request(n, h, &r);
+    n->hello_until_ns = 0;
     if (rc < 0 || !r)
         return rc < 0 ? rc : -ENOMEM;
     rc = hello_answer(r, error);

@@ -53,7 +53,8 @@ struct native {
     struct native *next_client, *prev_client;
     uint8_t *input; /* received and not yet used: [input_from, input_to) */
     size_t input_from, input_to, input_size;
-    size_t input_piece; /* most bytes to receive at once; grows with use */
+    size_t input_piece;      /* most bytes to receive at once; grows with use */
+    uint64_t hello_until_ns; /* when all bytes of the hello must be there; 0: they are */
 };
 
 /* Whether no request is under way. A frame that is being received does not count. */
