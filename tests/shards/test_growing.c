@@ -23,7 +23,7 @@ static float value(uint32_t row, uint32_t i)
 static void append(struct segment *g, uint32_t row)
 {
     float vector[DIM];
-    char payload[16];
+    char payload[32];
     for (uint32_t i = 0; i < DIM; i++)
         vector[i] = value(row, i);
     const int n = snprintf(payload, sizeof(payload), PAYLOAD, row);
@@ -33,7 +33,7 @@ static void append(struct segment *g, uint32_t row)
 
 static void check_row(const struct segment *g, const struct rows *vectors, uint32_t row)
 {
-    char payload[16];
+    char payload[32];
     const float *v = rows_at(vectors, row);
     const struct payload_at p = segment_payload_at(g, row);
     want_eq(segment_id_at(g, row).lo, row * 7 + 1);
